@@ -1,0 +1,5 @@
+"""`python -m coursegrade` is the `course` command."""
+
+from coursegrade.cli import app
+
+app()
