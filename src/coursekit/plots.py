@@ -1,0 +1,125 @@
+"""The course's one plotting style, and the few pictures that more than one notebook draws.
+
+Readable on a projector and in greyscale: big type, thick lines, line styles that differ as well as colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito's colours for every kind of colour vision (jfly.uni-koeln.de/color); neighbours also differ in grey.
+COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7")
+BLUE, ORANGE, BLACK, RED, SKY, GREEN, PINK = COLORS
+STYLES = ("-", "--", ":", "-.", "-", "--", ":")
+
+
+def use_style() -> None:
+    """Set matplotlib to the course's style for the rest of the session. Importing this module calls it."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (8, 4),
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "font.size": 13,
+            "axes.titlesize": 15,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#dddddd",
+            "lines.linewidth": 2.4,
+            "legend.frameon": False,
+            "image.cmap": "gray_r",
+            "image.interpolation": "nearest",
+            "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=STYLES),
+        }
+    )
+
+
+use_style()
+
+
+def image_grid(
+    images: Any, titles: Sequence[object] = (), *, columns: int = 10, title: str = "", highlight: Sequence[int] = ()
+) -> Figure:
+    """Draw images (n, 1, h, w) or (n, h, w) in [0, 1] as a grid, ink on paper, each with its own small title.
+
+    `highlight` lists the indices whose titles are drawn red and bold.
+    """
+    pictures = np.asarray(images, dtype=np.float32)
+    if pictures.ndim == 4:
+        pictures = pictures[:, 0]
+    if pictures.ndim != 3:
+        raise ValueError(f"image_grid draws images of shape (n, 1, h, w) or (n, h, w), not {np.shape(images)}")
+    columns = min(columns, max(len(pictures), 1))
+    rows = -(-len(pictures) // columns)
+    width, height = 1.0 * columns, (1.35 if titles else 1.05) * rows + (0.5 if title else 0)
+    figure, axes = plt.subplots(rows, columns, figsize=(max(width, 4), height), squeeze=False)
+    for index, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if index < len(pictures):
+            axis.imshow(pictures[index], vmin=0, vmax=1)
+            if index < len(titles):
+                wrong = index in highlight
+                axis.set_title(
+                    str(titles[index]),
+                    fontsize=12,
+                    loc="center",
+                    color=RED if wrong else "black",
+                    weight="bold" if wrong else "normal",
+                )
+    if title:
+        figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
+    return figure
+
+
+def annotated_matrix(values: Any, *, title: str = "", ax: Axes | None = None, decimals: int = 0) -> Axes:
+    """Draw a matrix (rows, columns) as shaded cells with each value written in it."""
+    matrix = np.asarray(values)
+    if matrix.ndim != 2:
+        raise ValueError(f"annotated_matrix draws a matrix (rows, columns), not an array of shape {matrix.shape}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(0.62 * matrix.shape[1] + 1.4, 0.62 * matrix.shape[0] + 1.1))
+    ax.imshow(matrix, cmap="Blues", aspect="auto")
+    ax.grid(False)
+    middle = (float(matrix.min()) + float(matrix.max())) / 2
+    for (row, column), value in np.ndenumerate(matrix):
+        ax.text(
+            column, row, f"{value:.{decimals}f}", ha="center", va="center", color="white" if value > middle else "black"
+        )
+    ax.set_xticks(range(matrix.shape[1]))
+    ax.set_yticks(range(matrix.shape[0]))
+    ax.set_title(title)
+    return ax
+
+
+def difference(got: Any, expected: Any, *, title: str = "Where the two differ") -> Figure:
+    """Draw an answer, the expected value and their absolute difference side by side. All 1-D or 2-D, same shape."""
+    a, b = (np.atleast_2d(np.asarray(x, dtype=np.float64)) for x in (got, expected))
+    if a.shape != b.shape or a.ndim != 2:
+        raise ValueError(
+            f"difference draws two 1-D or 2-D arrays of one shape, not {np.shape(got)} and {np.shape(expected)}"
+        )
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+    low, high = float(min(a.min(), b.min())), float(max(a.max(), b.max()))
+    for axis, values, name, limits in zip(
+        axes,
+        (a, b, abs(a - b)),
+        ("yours", "expected", "|difference|"),
+        ((low, high), (low, high), (0, None)),
+        strict=True,
+    ):
+        shown = axis.imshow(values, vmin=limits[0], vmax=limits[1], aspect="auto", cmap="viridis")
+        axis.grid(False)
+        axis.set_title(name)
+        figure.colorbar(shown, ax=axis)
+    figure.suptitle(title, fontsize=15, fontweight="bold")
+    return figure
