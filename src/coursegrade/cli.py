@@ -1,0 +1,95 @@
+"""The `course` command: one function per sub-command, each a door to the room that does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="course",
+    help="From Tensors to TensorRT: run the lessons, check and grade the labs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+LabNumber = Annotated[str, typer.Argument(metavar="LAB", help="The lab's number, such as 03.")]
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this machine has, what is missing, and the cure."""
+    from coursekit import doctor as room
+
+    raise typer.Exit(room.report(_console()))
+
+
+@app.command()
+def run(
+    lessons: Annotated[list[str] | None, typer.Argument(metavar="LESSON", help="Numbers; all if none.")] = None,
+) -> None:
+    """Run lessons in fresh kernels and write them, executed, to build/html/."""
+    from coursegrade import runner
+
+    raise typer.Exit(runner.run(lessons or [], _console()))
+
+
+@app.command()
+def check(lab: LabNumber) -> None:
+    """Check one of your labs (as it was last saved), as `grade` does."""
+    from coursegrade import grade as room
+
+    raise typer.Exit(room.grade([], lab, _console()))
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Notebooks; your labs/ if none.")] = None,
+    lab: Annotated[str | None, typer.Option(help="Grade only this one of your labs, such as 03.")] = None,
+) -> None:
+    """Grade labs: a table of points and reasons, and build/grade/report.json."""
+    from coursegrade import grade as room
+
+    if paths and lab:
+        raise typer.BadParameter("give either notebooks or --lab, not both")
+    raise typer.Exit(room.grade(paths or [], lab, _console()))
+
+
+@app.command()
+def labs(check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they disagree.")] = False) -> None:
+    """Make labs/ from solutions/, leaving alone what you have changed."""
+    from coursegrade import labs as room
+
+    raise typer.Exit(room.compare(_console()) if check else room.make(_console()))
+
+
+@app.command()
+def reset(lab: LabNumber) -> None:
+    """Lay a fresh copy of a lab; yours is kept in build/backup/."""
+    from coursegrade import labs as room
+
+    raise typer.Exit(room.reset(lab, _console()))
+
+
+@app.command()
+def progress() -> None:
+    """Show how far you are: every task, as last checked."""
+    from coursegrade import progress_table
+
+    progress_table.show(_console())
+
+
+@app.command()
+def tidy(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Notebooks; all if none.")] = None,
+) -> None:
+    """Bring notebooks into the form that is committed: no outputs, canonical JSON."""
+    from coursegrade import notebooks
+
+    raise typer.Exit(notebooks.tidy_all(paths or [], _console()))
