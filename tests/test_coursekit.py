@@ -154,7 +154,8 @@ def test_pictures_refuse_other_shapes_in_a_sentence() -> None:
 
 
 def test_image_grid_draws_each_image_once() -> None:
-    figure = plots.image_grid(np.zeros((13, 1, 8, 8)), list(range(13)), columns=5)
+    figure = plots.image_grid(np.zeros((13, 1, 8, 8)), torch.arange(13), columns=5)
+    assert figure.axes[3].get_title() == "3"
     assert sum(len(axis.images) for axis in figure.axes) == 13
     plt.close("all")
 

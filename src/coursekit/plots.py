@@ -61,7 +61,7 @@ def image_grid(
         raise ValueError(f"image_grid draws images of shape (n, 1, h, w) or (n, h, w), not {np.shape(images)}")
     columns = min(columns, max(len(pictures), 1))
     rows = -(-len(pictures) // columns)
-    width, height = 1.0 * columns, (1.35 if titles else 1.05) * rows + (0.5 if title else 0)
+    width, height = 1.0 * columns, (1.35 if len(titles) else 1.05) * rows + (0.5 if title else 0)
     figure, axes = plt.subplots(rows, columns, figsize=(max(width, 4), height), squeeze=False)
     for index, axis in enumerate(axes.flat):
         axis.axis("off")
@@ -70,7 +70,7 @@ def image_grid(
             if index < len(titles):
                 wrong = index in highlight
                 axis.set_title(
-                    str(titles[index]),
+                    _caption(titles[index]),
                     fontsize=12,
                     loc="center",
                     color=RED if wrong else "black",
@@ -123,3 +123,8 @@ def difference(got: Any, expected: Any, *, title: str = "Where the two differ") 
         figure.colorbar(shown, ax=axis)
     figure.suptitle(title, fontsize=15, fontweight="bold")
     return figure
+
+
+def _caption(title: object) -> str:
+    """Return a title as text; a tensor or array of one element as its number."""
+    return str(title.item() if hasattr(title, "item") else title)
