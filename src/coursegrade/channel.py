@@ -21,6 +21,8 @@ from coursekit.student import Handle, copy_plain, is_plain
 MAX_LINE = 64 << 20  # bytes of one message
 MAX_DEPTH = 12
 MAX_COUNT = 100_000  # values in one message
+MAX_MARKS = 10 * MAX_COUNT  # commas and brackets in one message: more would fill the memory before it is looked at
+LOG_SIZE = 64 << 10  # bytes kept of what a learner's code printed
 DTYPES = frozenset({f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}) | {
     "bool", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"
 }  # fmt: skip
@@ -28,6 +30,10 @@ DTYPES = frozenset({f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16,
 
 class ChannelError(Exception):
     """The other side closed, answered too late, or sent what is no message."""
+
+
+class NotAMessage(ChannelError):
+    """A line came that is no message; the next one may be."""
 
 
 class TooLate(ChannelError):
@@ -122,38 +128,88 @@ def _decode_array(kind: str, dtype: str, shape: list[int], data: bytes) -> Any:
     return torch.frombuffer(bytearray(data), dtype=torch_dtype).reshape(shape)
 
 
-class Channel:
-    """Two file descriptors with a line of JSON per message."""
+class Log:
+    """The reading end of what a learner's code prints: the first part is kept, the rest is read and dropped."""
 
-    def __init__(self, read_from: int, write_to: int) -> None:
-        self.read_from, self.write_to = read_from, write_to
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.kept = bytearray()
+        self.dropped = 0
+        os.set_blocking(descriptor, False)
+
+    def drain(self) -> bool:
+        """Take what is there now; False when nothing more can come."""
+        try:
+            piece = os.read(self.descriptor, 1 << 20)
+        except BlockingIOError:
+            return True
+        room = LOG_SIZE - len(self.kept)
+        self.kept += piece[:room]
+        self.dropped += max(len(piece) - room, 0)
+        return bool(piece)
+
+    def text(self) -> str:
+        """Return what was kept, with a line that says how much was not."""
+        text = self.kept.decode("utf-8", "replace")
+        return text + (f"\n[{self.dropped:,} more bytes were printed]\n" if self.dropped else "")
+
+
+class Channel:
+    """Two file descriptors with a line of JSON per message; `log`, if given, is drained while an answer is awaited."""
+
+    def __init__(self, read_from: int, write_to: int, log: Log | None = None) -> None:
+        self.read_from, self.write_to, self.log = read_from, write_to, log
         self.buffer = bytearray()
 
     def send(self, message: dict[str, Any], seconds: float | None = None) -> None:
         """Write one message within `seconds`; ChannelError if the other side is gone, TooLate if it does not read."""
-        view = memoryview(json.dumps(message).encode() + b"\n")
+        self._write(json.dumps(message).encode() + b"\n", seconds)
+
+    def write_apart(self, message: dict[str, Any], seconds: float | None = None) -> None:
+        """As `send`, where half a message may have been left before: on a line of its own."""
+        self._write(b"\n" + json.dumps(message).encode() + b"\n", seconds)
+
+    def _write(self, data: bytes, seconds: float | None) -> None:
+        view = memoryview(data)
         end = None if seconds is None else time.monotonic() + seconds
         try:
             while view:
                 wait = None if end is None else max(end - time.monotonic(), 0)
                 if not select.select([], [self.write_to], [], wait)[1]:
                     raise TooLate(f"no message taken within {seconds:g} s")
-                view = view[
-                    os.write(self.write_to, view[: select.PIPE_BUF]) :
-                ]  # a writable pipe takes this much at once
+                # a writable pipe takes this much at once
+                view = view[os.write(self.write_to, view[: select.PIPE_BUF]) :]
         except OSError:
             raise ChannelError("the other side is gone") from None
 
     def receive(self, seconds: float | None = None) -> dict[str, Any]:
         """Read one message, waiting at most `seconds`; TooLate or ChannelError if none comes."""
-        end = None if seconds is None else time.monotonic() + seconds
+        line = self._line(None if seconds is None else time.monotonic() + seconds, seconds)
+        if sum(line.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+            raise NotAMessage("the message has too many parts")
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            raise NotAMessage("not a message") from None
+        if not isinstance(message, dict):
+            raise NotAMessage("not a message")
+        return message
+
+    def _line(self, end: float | None, seconds: float | None) -> bytes:
+        """Return the next line that is not empty."""
         searched = 0
-        while (stop := self.buffer.find(b"\n", searched)) < 0:
+        while (stop := self.buffer.find(b"\n", searched)) <= 0:
+            if stop == 0:
+                self.buffer = self.buffer.lstrip(b"\n")
+                searched = 0
+                continue
             searched = len(self.buffer)
-            wait = None if end is None else end - time.monotonic()
-            if wait is not None and (wait <= 0 or not select.select([self.read_from], [], [], wait)[0]):
+            if not self._wait(None if end is None else end - time.monotonic()):
                 raise TooLate(f"no answer within {seconds:g} s")
-            piece = os.read(self.read_from, 1 << 20)
+            try:
+                piece = os.read(self.read_from, 1 << 20)
+            except OSError:
+                piece = b""
             if not piece:
                 raise ChannelError("the other side ended")
             self.buffer += piece
@@ -161,15 +217,22 @@ class Channel:
                 raise ChannelError("the message is too large")
         line = bytes(self.buffer[:stop])
         del self.buffer[: stop + 1]
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            raise ChannelError("not a message") from None
-        if not isinstance(message, dict):
-            raise ChannelError("not a message")
-        return message
+        return line
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait until there is something to read, draining the log; False if nothing comes in time."""
+        end = None if seconds is None else time.monotonic() + seconds
+        open_log = self.log is not None
+        while end is None or end > time.monotonic():
+            watched = [self.read_from, *([self.log.descriptor] if self.log and open_log else [])]
+            ready = select.select(watched, [], [], None if end is None else max(end - time.monotonic(), 0))[0]
+            if self.read_from in ready:
+                return True
+            if ready and self.log:
+                open_log = self.log.drain()
+        return False
 
     def close(self) -> None:
-        """Close both ends of ours."""
-        for descriptor in (self.read_from, self.write_to):
+        """Close our ends."""
+        for descriptor in {self.read_from, self.write_to} | ({self.log.descriptor} if self.log else set()):
             os.close(descriptor)

@@ -1,34 +1,41 @@
-"""The judge: grades one submission. The learner's code runs in a process of its own, the checks run here.
+"""The judge: grades one submission. The learner's code runs in a sandbox (`coursegrade.sandbox`), the checks run here.
 
-A process that hangs, dies or talks nonsense costs the task that it did so in; a fresh one takes the next task.
+The notebook's cells run once; each task is then asked of a fork of the process that ran them. Code that hangs, dies or
+talks nonsense costs the task that it did so in, and no other.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
-import os
-import subprocess
-import sys
+import hmac
+import secrets
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from coursegrade.channel import Channel, ChannelError, TooLate, decode, encode
+from coursegrade.channel import ChannelError, NotAMessage, TooLate, decode, encode
 from coursegrade.reader import Cell, Submission
+from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Outcome, Task, all_labs
-from coursekit.paths import root
 from coursekit.student import Raised, Student
+
+
+REJOIN_SECONDS = 15.0  # for the process that ran the cells to answer again; there is nothing for it to do but wake
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a learner's code may take, in seconds."""
+    """How long a learner's code may take, in seconds on the judge's clock."""
 
     start: float = 60.0  # until the process answers for the first time
     cell: float = 60.0
-    question: float = 30.0  # one call of a learner's function
+    question: float = 60.0  # one call of a learner's function
+    task: float = 120.0  # all questions of a task
     lab: float = 300.0  # everything together
 
 
@@ -38,7 +45,12 @@ class LabResult:
 
     submission: Submission
     lab: Lab
+    sandbox: str  # the rung that held: "bubblewrap", "landlock" or "none"
+    seed: str  # the key that the tasks' random inputs came from, as hexadecimal digits
     outcomes: list[Outcome] = field(default_factory=list)
+    seconds: float = 0.0
+    task_seconds: list[float] = field(default_factory=list)
+    log: str = ""  # the beginning of what the notebook printed
 
     @property
     def score(self) -> int:
@@ -49,19 +61,14 @@ class LabResult:
 class Worker(Student):
     """The learner's process, and the `Student` that the checks see of it."""
 
-    def __init__(self, limits: Limits) -> None:
-        to_worker, from_judge = os.pipe()
-        to_judge, from_worker = os.pipe()
-        command = [sys.executable, "-m", "coursegrade.worker", str(to_worker), str(from_worker)]
-        quiet = subprocess.DEVNULL
-        self.limits = limits
-        self.process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=(to_worker, from_worker), cwd=root() / "labs"
-        )
-        os.close(to_worker)
-        os.close(from_worker)
-        self.channel = Channel(to_judge, from_judge)
-        self.channel.receive(limits.start)
+    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+        self.sandbox, self.limits = sandbox, limits
+        self.channel = sandbox.start()
+        self.end_of_task = self.end_of_lab = float("inf")
+        answer = self.channel.receive(limits.start)
+        if answer.get("ready") is not True:
+            self.close()
+            raise SandboxError(f"the sandbox did not hold: {answer.get('problem')}")
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         return self._request(operation, list(arguments), self.limits.question)
@@ -71,46 +78,77 @@ class Worker(Student):
         self._request("run_cell", [f"cell {cell.position}", cell.source], self.limits.cell)
 
     def _request(self, operation: str, arguments: list[Any], seconds: float) -> Any:
+        seconds = min(seconds, max(min(self.end_of_task, self.end_of_lab) - time.monotonic(), 0.05))
         self.channel.send({"operation": operation, "arguments": encode(arguments)}, seconds)
         reply = self.channel.receive(seconds)
         if "raised" in reply:
-            kind, text, line = (str(part) for part in reply["raised"])
-            raise Raised(kind, text, line)
-        return decode(reply.get("value"))
+            parts = reply["raised"] if isinstance(reply["raised"], list) else []
+            kind, text, line = ([str(part)[:2000] for part in parts] + ["", "", ""])[:3]
+            raise Raised(kind[:80], text, line[:200])
+        if "value" not in reply:
+            raise ChannelError("the process that was asked is gone")
+        return decode(reply["value"])
 
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
-        self.process.kill()
-        self.process.wait()
+    def branch(self) -> str:
+        """Fork the process: questions are now answered by the fork. Return the word that `rejoin` needs."""
+        word = secrets.token_hex(16)
+        self.end_of_task = time.monotonic() + self.limits.task
+        self.channel.send({"operation": "branch", "word": word}, self.limits.start)
+        return word
+
+    def rejoin(self, word: str) -> str:
+        """End the fork and all that it has started; return why the watch ended something, or "".
+
+        ChannelError if the process that was forked does not answer again: it has to be replaced.
+        """
+        why = self.sandbox.prune()
+        end = time.monotonic() + REJOIN_SECONDS
+        self.end_of_task = float("inf")
+        self.channel.write_apart({"operation": "resume", "word": word}, REJOIN_SECONDS)
+        while True:
+            # the fork may have left half a message, or an answer that came too late
+            with contextlib.suppress(NotAMessage):
+                if self.channel.receive(max(end - time.monotonic(), 0)) == {"ready": word}:
+                    return why
+
+    def close(self) -> str:
+        """End the process, whatever it is doing; return why the watch ended it, if it did, or ""."""
+        why = self.sandbox.end()
         self.channel.close()
+        return why
 
 
 class Session:
-    """One submission under way: runs its cells, again after a process is lost, without the cells that lost it."""
+    """One submission under way: runs its cells, again if the process is lost, without the cells that lost it."""
 
-    def __init__(self, submission: Submission, limits: Limits) -> None:
-        self.submission, self.limits = submission, limits
+    def __init__(self, submission: Submission, limits: Limits, sandbox: Sandbox, key: bytes) -> None:
+        self.submission, self.limits, self.sandbox, self.key = submission, limits, sandbox, key
         self.end = time.monotonic() + limits.lab
         self.worker: Worker | None = None
         self.left_out: dict[int, str] = {}  # position of a cell that is not run again, and why
         self.errors: dict[str, Raised] = {}  # what each task's cell raised, by task
         self.lost: dict[str, str] = {}  # the task whose cell took the process down, and how
+        self.log = ""
 
     def student(self) -> Worker:
         """Return a live process that has run the notebook's cells."""
         while self.worker is None:
-            worker = Worker(self.limits)
+            worker = Worker(self.sandbox, self.limits)
+            worker.end_of_lab = self.end
             try:
                 self._run_cells(worker)
             except ChannelError:
-                worker.close()
+                pass
             else:
                 self.worker = worker
+            self.log = self.log or (worker.channel.log.text() if worker.channel.log else "")
+            if self.worker is None:
+                worker.channel.close()
         return self.worker
 
     def _run_cells(self, worker: Worker) -> None:
         for cell in self.submission.cells:
-            if cell.position in self.left_out:
+            if cell.position in self.left_out or time.monotonic() > self.end:
                 continue
             try:
                 worker.run_cell(cell)
@@ -118,7 +156,7 @@ class Session:
                 if cell.task:
                     self.errors[cell.task] = error
             except ChannelError as error:
-                why = _how_it_ended(error, self.limits.cell, "cell")
+                why = self._how_it_ended(error, self.limits.cell, "cell", self.sandbox.end())
                 self.left_out[cell.position] = why
                 if cell.task:
                     self.lost[cell.task] = why
@@ -128,12 +166,7 @@ class Session:
         """Run the check of one task and word what the notebook's own cells say about it."""
         if time.monotonic() > self.end:
             return Outcome(task, "failed", f"The lab's time was up: {self.limits.lab:g} s for all its cells and tasks")
-        seed = hashlib.sha256(f"{task.number}{[cell.source for cell in self.submission.cells]}".encode()).digest()
-        try:
-            outcome = task.run(self.student(), np.random.default_rng(list(seed)))
-        except ChannelError as error:
-            self.close()
-            return Outcome(task, "failed", _how_it_ended(error, self.limits.question, "call of your code"))
+        outcome = self._ask_fork(task)
         if outcome.state != "not attempted":
             return outcome
         if task.number in self.lost:
@@ -143,26 +176,84 @@ class Session:
             return Outcome(task, "failed", f"The task's cell raised {raised}")
         return outcome
 
-    def close(self) -> None:
-        """End the learner's process if there is one."""
-        if self.worker is not None:
-            self.worker.close()
-            self.worker = None
+    def _ask_fork(self, task: Task) -> Outcome:
+        lost: ChannelError | None = None
+        outcome = Outcome(task, "failed", "Your code could not be asked")
+        try:
+            worker = self.student()
+            word = worker.branch()
+        except ChannelError as error:
+            self.close()
+            return Outcome(task, "failed", self._how_it_ended(error, self.limits.start, "start of Python", ""))
+        try:
+            outcome = task.run(worker, np.random.default_rng(list(inputs(self.key, self.submission.sha256, task))))
+        except ChannelError as error:
+            lost = error
+        except SandboxError:
+            raise
+        except Exception as error:  # a check that stumbles over a value of the learner's is the learner's loss
+            what = f"Your answer has a form that the check cannot work with ({type(error).__name__}: {error})"
+            outcome = Outcome(task, "failed", what, "Compare types and shapes with the task's description.")
+        why = self._rejoin(worker, word)
+        if lost is not None or why:
+            lost = lost or ChannelError(why)
+            return Outcome(task, "failed", self._how_it_ended(lost, self.limits.question, "call of your code", why))
+        return outcome
+
+    def _rejoin(self, worker: Worker, word: str) -> str:
+        try:
+            return worker.rejoin(word)
+        except ChannelError:
+            return self.close()
+
+    def close(self) -> str:
+        """End the learner's process if there is one; return why the watch ended it, if it did, or ""."""
+        if self.worker is None:
+            return ""
+        worker, self.worker = self.worker, None
+        return worker.close()
+
+    def _how_it_ended(self, error: ChannelError, seconds: float, what: str, why: str) -> str:
+        if why:
+            return f"Your code was stopped in one {what}: it needed {why}"
+        if isinstance(error, TooLate) and time.monotonic() > self.end:
+            return f"The lab's time was up: {self.limits.lab:g} s for all its cells and tasks"
+        if isinstance(error, TooLate):
+            seconds = min(seconds, self.limits.task)
+            return f"One {what} ran longer than {seconds:g} s and was stopped; is there a loop that never ends?"
+        return f"Python itself ended in the middle of one {what} ({error})"
 
 
-def _how_it_ended(error: ChannelError, seconds: float, what: str) -> str:
-    if isinstance(error, TooLate):
-        return f"One {what} ran longer than {seconds:g} s and was stopped; is there a loop that never ends?"
-    return f"Python itself ended in the middle of one {what} ({error})"
+def inputs(key: bytes, sha256: str, task: Task) -> bytes:
+    """Return the seed of a task's random inputs: unknown without the key, the same again with it."""
+    return hmac.digest(key, bytes.fromhex(sha256) + task.number.encode(), hashlib.sha256)
 
 
-def judge(submission: Submission, limits: Limits | None = None) -> LabResult:
-    """Grade a submission: every task of its lab gets an outcome. KeyError if there is no such lab."""
-    result = LabResult(submission, all_labs()[submission.lab])
-    session = Session(submission, limits or Limits())
+@cache
+def own_sandbox() -> Sandbox:
+    """Return the best sandbox for one's own work, kept until this program ends."""
+    sandbox = open_sandbox()
+    atexit.register(sandbox.close)
+    return sandbox
+
+
+def judge(
+    submission: Submission, limits: Limits | None = None, sandbox: Sandbox | None = None, key: bytes | None = None
+) -> LabResult:
+    """Grade a submission: every task of its lab gets an outcome. KeyError if there is no such lab.
+
+    Without `sandbox` the best one for one's own work; without `key` a fresh one. SandboxError if it breaks down.
+    """
+    sandbox, key = sandbox or own_sandbox(), key or secrets.token_bytes(16)
+    result = LabResult(submission, all_labs()[submission.lab], sandbox.rung, key.hex())
+    began = time.monotonic()
+    session = Session(submission, limits or Limits(), sandbox, key)
     try:
         for task in result.lab.tasks.values():
+            task_began = time.monotonic()
             result.outcomes.append(session.decide(task))
+            result.task_seconds.append(round(time.monotonic() - task_began, 3))
     finally:
         session.close()
+    result.seconds, result.log = round(time.monotonic() - began, 3), session.log
     return result

@@ -5,6 +5,7 @@ The file is not trusted: no link is followed, its size is limited, and only JSON
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -37,11 +38,13 @@ class Submission:
     lab: str
     cells: tuple[Cell, ...]
     remarks: tuple[str, ...] = ()
+    sha256: str = "00" * 32  # of the file, as it was handed in
 
 
 def read(path: Path) -> Submission:
     """Read the notebook at `path`; Unreadable if it is missing, no regular file, too large, no notebook, or no lab."""
-    document = _parse(_contents(path), path.name)
+    data = _contents(path)
+    document = _parse(data, path.name)
     lab = _lab_number(document, path)
     cells = []
     for position, cell in enumerate(document["cells"], start=1):
@@ -59,7 +62,7 @@ def read(path: Path) -> Submission:
     language = _language(document)
     if language not in ("", "python"):
         remarks.append(f"The notebook's kernel is for {language!r}; its cells were run as Python.")
-    return Submission(path, lab, tuple(cells), tuple(remarks))
+    return Submission(path, lab, tuple(cells), tuple(remarks), hashlib.sha256(data).hexdigest())
 
 
 def _contents(path: Path) -> bytes:

@@ -1,19 +1,21 @@
 """The learner's process: runs a notebook's cells and performs what the judge asks of the objects they made.
 
-Started by `coursegrade.judge` as `python -m coursegrade.worker READ WRITE` with the channel's two descriptors. It
-knows no reference answer and decides nothing.
+`coursegrade.nursery` forks it, confines it and calls `serve`. It knows no reference answer and decides nothing. When
+the cells have run, the judge has it branch for each task: a fork answers that task's questions and is ended after it,
+so that no task sees what another did.
 """
 
 from __future__ import annotations
 
 import builtins
-import importlib
+import contextlib
+import functools
 import linecache
 import os
 import sys
 from typing import Any
 
-from coursegrade.channel import Channel, ChannelError, decode, encode
+from coursegrade.channel import Channel, ChannelError, NotAMessage, decode, encode
 from coursekit.student import Bench, Raised, raised
 
 
@@ -75,11 +77,9 @@ class Notebook:
             return {"raised": ["KeyboardInterrupt", "", ""]}
 
 
-def main() -> None:
-    """Serve the judge until it closes the channel."""
-    channel = Channel(int(sys.argv[1]), int(sys.argv[2]))
-    os.environ.setdefault("MPLBACKEND", "agg")
-    importlib.import_module("torch")  # seconds that should not count against the learner's first cell
+def serve(channel: Channel) -> None:
+    """Answer the judge until it closes the channel or this process is ended from outside."""
+    prepare()
     notebook = Notebook()
     channel.send({"ready": True})
     while True:
@@ -87,8 +87,47 @@ def main() -> None:
             request = channel.receive()
         except ChannelError:
             return
-        channel.send(notebook.answer(request))
+        if request.get("operation") == "branch":
+            branch = os.fork()
+            if branch != 0:
+                _resume(channel, branch, str(request["word"]))
+                continue
+            import torch
+
+            torch.set_num_threads(1)  # whatever the notebook set: threads do not survive a fork
+            continue
+        answer = notebook.answer(request)
+        with contextlib.suppress(Exception):  # what it printed, now; the code may have put anything in its place
+            sys.stdout.flush()
+        channel.send(answer)
 
 
-if __name__ == "__main__":
-    main()
+def _resume(channel: Channel, branch: int, word: str) -> None:
+    """Wait for the branch's end, pass over what it left unread, and tell the judge at its word."""
+    with contextlib.suppress(OSError):
+        os.waitpid(branch, 0)
+    channel.buffer.clear()  # the branch had a copy
+    while True:
+        with contextlib.suppress(NotAMessage):
+            if channel.receive() == {"operation": "resume", "word": word}:
+                return channel.write_apart({"ready": word})
+
+
+def prepare() -> None:
+    """Make the libraries fit a process without shared memory, and `check(...)` in a cell harmless."""
+    from torch.utils.data import DataLoader
+
+    import coursekit.checks
+
+    ordinary = DataLoader.__init__
+
+    @functools.wraps(ordinary)
+    def in_this_process(self: Any, *arguments: Any, **keywords: Any) -> None:
+        for name in ("num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context"):
+            keywords.pop(name, None)
+        if len(arguments) > 5:  # the sixth is num_workers
+            arguments = (*arguments[:5], 0, *arguments[6:])
+        ordinary(self, *arguments, **keywords)
+
+    DataLoader.__init__ = in_this_process  # type: ignore[method-assign]
+    coursekit.checks.check = lambda number: None  # the judge checks; the reference answers are not here
