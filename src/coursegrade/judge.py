@@ -24,7 +24,6 @@ from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Outcome, Task, all_labs
 from coursekit.student import Raised, Student
 
-
 REJOIN_SECONDS = 15.0  # for the process that ran the cells to answer again; there is nothing for it to do but wake
 
 

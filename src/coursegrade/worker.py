@@ -107,6 +107,7 @@ def _resume(channel: Channel, branch: int, word: str) -> None:
     with contextlib.suppress(OSError):
         os.waitpid(branch, 0)
     channel.buffer.clear()  # the branch had a copy
+    channel.write_apart({"ended": True})  # if it ended by itself, the judge still waits for its answer
     while True:
         with contextlib.suppress(NotAMessage):
             if channel.receive() == {"operation": "resume", "word": word}:
