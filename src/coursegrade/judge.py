@@ -54,9 +54,16 @@ class Worker(Student):
         to_judge, from_worker = os.pipe()
         command = [sys.executable, "-m", "coursegrade.worker", str(to_worker), str(from_worker)]
         quiet = subprocess.DEVNULL
+        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # or waiting threads burn the cores that others need
         self.limits = limits
         self.process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=(to_worker, from_worker), cwd=root() / "labs"
+            command,
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+            pass_fds=(to_worker, from_worker),
+            cwd=root() / "labs",
+            env=environment,
         )
         os.close(to_worker)
         os.close(from_worker)

@@ -80,12 +80,12 @@ def measure(
 
 
 class Timings(list[Timing]):
-    """A list of timings that shows itself as a table, each beside the first: `Timings([measure(...), ...])`."""
+    """A list of timings that shows itself as a table, its last column each one's time per item beside the first's."""
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", f"times {self[0].label}" if self else "")]
+        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", f"per item, {self[0].label} = 1" if self else "")]
         for timing in self:
-            rate, ratio = f"{timing.throughput:,.0f}", f"{timing.median / self[0].median:.2f}×"
+            rate, ratio = f"{timing.throughput:,.0f}", f"{self[0].throughput / timing.throughput:.2f}×"
             rows.append((timing.label, _milliseconds(timing.median), _milliseconds(timing.p95), rate, ratio))
         return rows
 
