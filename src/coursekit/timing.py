@@ -83,7 +83,8 @@ class Timings(list[Timing]):
     """A list of timings that shows itself as a table, its last column each one's time per item beside the first's."""
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", f"per item, {self[0].label} = 1" if self else "")]
+        last = f"per item, {self[0].label} = 1" if self else ""
+        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", last)]
         for timing in self:
             rate, ratio = f"{timing.throughput:,.0f}", f"{self[0].throughput / timing.throughput:.2f}×"
             rows.append((timing.label, _milliseconds(timing.median), _milliseconds(timing.p95), rate, ratio))
