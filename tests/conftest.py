@@ -4,3 +4,4 @@ import os
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ["COURSE_HEADLESS"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or waiting threads burn the cores that others need

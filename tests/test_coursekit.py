@@ -160,6 +160,13 @@ def test_image_grid_draws_each_image_once() -> None:
     plt.close("all")
 
 
+def test_image_grid_draws_no_images_and_refuses_colour() -> None:
+    plots.image_grid(np.zeros((0, 1, 8, 8)))
+    with pytest.raises(ValueError, match="images of shape"):
+        plots.image_grid(np.zeros((2, 3, 8, 8)))
+    plt.close("all")
+
+
 # Netron
 
 

@@ -92,6 +92,7 @@ def execute(
     stopped = False
     with tempfile.TemporaryDirectory(prefix="course-kernel-") as scratch:
         variables = {key: value for key, value in os.environ.items() if key not in PERSONAL}
+        variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or waiting threads burn the cores that others need
         variables |= {"IPYTHONDIR": scratch, "COURSE_HEADLESS": "1"} | environment
         try:
             with (Path(scratch) / "stderr.txt").open("w+", encoding="utf-8", errors="replace") as log:

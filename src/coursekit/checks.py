@@ -98,7 +98,7 @@ def _kind(value: Any) -> str:
     return "None (is a `return` missing?)" if value is None else f"of type {name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What became of one task. Shows itself in a notebook (HTML) and in a terminal (text)."""
 
@@ -106,7 +106,7 @@ class Outcome:
     state: State
     what: str = ""
     hint: str = ""
-    picture: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    picture: Callable[[], Any] | None = field(default=None, compare=False)
 
     @property
     def earned(self) -> int:
@@ -120,6 +120,8 @@ class Outcome:
         lines += [f"  {self.what}."] if self.what else []
         lines += [f"  Hint: {self.hint}"] if self.hint else []
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         color = {"passed": "#1a7f37", "failed": "#b3261e", "not attempted": "#666666"}[self.state]

@@ -57,6 +57,11 @@ class Doctor:
         warned = [row.name for row in self.rows if row.state == "warn"]
         return "The course can run." + (f" Worth a look: {', '.join(warned)}." if warned else "")
 
+    def __repr__(self) -> str:
+        width = max(len(row.name) for row in self.rows)
+        lines = [f"{row.name:{width}}  {row.state:4}  {row.found}  {row.cure}".rstrip() for row in self.rows]
+        return "\n".join([*lines, self.verdict])
+
     def __rich__(self) -> Table:
         table = Table(caption=self.verdict, caption_style="bold", caption_justify="left")
         for heading in ("what", "", "found", "what to do"):

@@ -63,6 +63,8 @@ def record(
     scores = np.zeros((0, 0)) if logits is None else np.asarray(logits, dtype=np.float64)
     if logits is not None and scores.ndim != 2:
         raise ValueError(f"logits must have the shape (images, classes), not {scores.shape}")
+    if labels is not None and np.shape(labels) != scores.shape[:1]:
+        raise ValueError(f"labels must have one entry per row of logits: {np.shape(labels)} beside {scores.shape}")
     accuracy = None if labels is None else float((scores.argmax(axis=1) == np.asarray(labels)).mean())
     row = Row(
         model=model,
@@ -77,7 +79,9 @@ def record(
         size=size,
         logits=[[float(f"{value:.9g}") for value in line] for line in scores],
     )
-    rows = [other for other in load() if (other.model, other.stage) != (model, stage)] + [row]
+    rows = [row if (old.model, old.stage) == (model, stage) else old for old in load()]  # in its place: hops keep order
+    if row not in rows:
+        rows.append(row)
     rows.sort(key=lambda each: (each.model != "DigitNet", each.model, each.lesson))
     target = build_dir() / FILE
     unfinished = target.with_suffix(f".{os.getpid()}.unfinished")

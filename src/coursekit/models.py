@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def accuracy(model: nn.Module, split: Split) -> float:
 
 
 def train(model: nn.Module, split: Split, *, epochs: int = 30, batch_size: int = 64, seed: int = 0) -> None:
-    """Train `model` in place on `split`: Adam with a one-cycle learning rate, each image shifted by at most a pixel.
+    """Train `model` in place on `split`: Adam with a one-cycle learning rate, each batch shifted by at most a pixel.
 
     Lesson 03 builds such a loop step by step; this is the short form for lessons that only need its result.
     """
@@ -82,7 +83,9 @@ def save(model: DigitNet, path: Path | None = None) -> Path:
     """Write the model's weights to `path` (build/digitnet.pt by default), whole or not at all, and return the path."""
     target = path or build_dir() / CHECKPOINT
     unfinished = target.with_suffix(f".{os.getpid()}.unfinished")
-    torch.save(model.state_dict(), unfinished)
+    content = io.BytesIO()  # by way of memory: torch.save would write the unfinished file's name into the file
+    torch.save(model.state_dict(), content)
+    unfinished.write_bytes(content.getvalue())
     unfinished.replace(target)
     return target
 

@@ -55,12 +55,12 @@ def image_grid(
     `highlight` lists the indices whose titles are drawn red and bold.
     """
     pictures = np.asarray(images, dtype=np.float32)
-    if pictures.ndim == 4:
+    if pictures.ndim == 4 and pictures.shape[1] == 1:
         pictures = pictures[:, 0]
     if pictures.ndim != 3:
         raise ValueError(f"image_grid draws images of shape (n, 1, h, w) or (n, h, w), not {np.shape(images)}")
     columns = min(columns, max(len(pictures), 1))
-    rows = -(-len(pictures) // columns)
+    rows = max(1, -(-len(pictures) // columns))  # no image, such as no mistakes to show, is an empty figure
     width, height = 1.0 * columns, (1.35 if len(titles) else 1.05) * rows + (0.5 if title else 0)
     figure, axes = plt.subplots(rows, columns, figsize=(max(width, 4), height), squeeze=False)
     for index, axis in enumerate(axes.flat):

@@ -42,7 +42,7 @@ class Timing:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+    return f"{seconds * 1e3:.3g}" if seconds < 0.9995 else f"{seconds * 1e3:.0f}"
 
 
 def synchronize() -> None:
@@ -80,12 +80,13 @@ def measure(
 
 
 class Timings(list[Timing]):
-    """A list of timings that shows itself as a table, each beside the first: `Timings([measure(...), ...])`."""
+    """A list of timings that shows itself as a table, its last column each one's time per item beside the first's."""
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", f"times {self[0].label}" if self else "")]
+        last = f"per item, {self[0].label} = 1" if self else ""
+        rows: list[tuple[str, ...]] = [("", "median ms", "p95 ms", "items/s", last)]
         for timing in self:
-            rate, ratio = f"{timing.throughput:,.0f}", f"{timing.median / self[0].median:.2f}×"
+            rate, ratio = f"{timing.throughput:,.0f}", f"{self[0].throughput / timing.throughput:.2f}×"
             rows.append((timing.label, _milliseconds(timing.median), _milliseconds(timing.p95), rate, ratio))
         return rows
 

@@ -44,6 +44,11 @@ def check_dataset(student: Student, rng: np.random.Generator) -> None:
         require(label == labels[index], "The label changed with augment=True: a shifted 3 is still a 3")
         seen.add(_which_shift(image, images[index], expected))
     require(
+        seen != {(0, 0)},
+        "With augment=True every image comes back unmoved",
+        "Keep `augment` in `__init__`, look at it in `__getitem__`, and hand over the moved image, not the stored one.",
+    )
+    require(
         len(seen) > 1,
         "Item after item comes back with the same shift",
         "Draw a new shift inside `__getitem__`, not once in `__init__`.",

@@ -1,0 +1,43 @@
+"""Every lesson runs, alone and from nothing; every solved lab runs as the notebook it is."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from coursegrade import notebooks, runner
+from coursegrade.execution import execute
+from coursekit.paths import root
+
+TOP = root()
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This course with an empty build/, so that a lesson finds nothing that an earlier one has made."""
+    for name in ("notebooks", "labs", "data"):
+        (tmp_path / name).symlink_to(TOP / name)
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("lesson", [path.stem for path in notebooks.lessons(TOP)])
+def test_lesson_runs_alone(lesson: str, course: Path) -> None:
+    console = Console(record=True, width=140, file=io.StringIO())
+    assert runner.run([lesson], console) == 0, console.export_text()
+    page = (course / "build" / "html" / f"{lesson}.html").read_text(encoding="utf-8")
+    for noise in ("Warning:", "Traceback (most recent call last)"):
+        assert noise not in page, f"{lesson} leaves a {noise} on the page"
+
+
+@pytest.mark.parametrize("lab", [path.stem for path in notebooks.solutions(TOP)])
+def test_solved_lab_runs_as_a_notebook(lab: str, course: Path) -> None:
+    notebook = notebooks.read(TOP / "solutions" / f"{lab}.ipynb")
+    done = execute(notebook, course / "labs", {"COURSE_ROOT": str(course)}, 120.0, lambda cell: None)
+    assert done.failure is None, done.failure
+    shown = [output for cell in notebook.cells if "check" in cell.metadata.get("course", {}) for output in cell.outputs]
+    verdicts = [str(output.get("data", {}).get("text/plain", "")) for output in shown]
+    assert verdicts and all(": passed, " in verdict for verdict in verdicts), verdicts

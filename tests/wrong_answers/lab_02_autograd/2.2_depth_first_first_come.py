@@ -1,0 +1,15 @@
+# expects: Count the uses first
+def backward(output):
+    order, waiting = [], [output]
+    while waiting:
+        node = waiting.pop()
+        if node not in order:
+            order.append(node)
+            waiting.extend(node.parents)
+    for node in order:
+        if node.parents:
+            node.grad = 0.0
+    output.grad += 1.0
+    for node in order:
+        for parent, local_derivative in zip(node.parents, node.local_derivatives):
+            parent.grad += local_derivative * node.grad

@@ -1,0 +1,14 @@
+# expects: every image comes back unmoved
+class ShiftedDigits(Dataset):
+    def __init__(self, images, labels, augment):
+        self.images, self.labels, self.augment = images, labels, augment
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = self.images[index]
+        if self.augment:
+            down, right = torch.randint(0, 3, (2,)).tolist()
+            nn.functional.pad(image, (1, 1, 1, 1))[:, down : down + 8, right : right + 8]
+        return image, int(self.labels[index])

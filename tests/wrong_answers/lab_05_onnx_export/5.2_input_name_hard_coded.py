@@ -1,0 +1,7 @@
+# expects: Ask the session
+def parity_report(file, images, expected):
+    session = onnxruntime.InferenceSession(file)
+    (got,) = session.run(None, {"images": images.numpy()})
+    error = np.abs(got - expected.numpy())
+    differs = got.argmax(1) != expected.numpy().argmax(1)
+    return {"max": float(error.max()), "mean": float(error.mean()), "agreement": float(1 - differs.mean()), "flipped": np.flatnonzero(differs).tolist()}

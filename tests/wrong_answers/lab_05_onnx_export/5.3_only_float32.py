@@ -1,0 +1,14 @@
+# expects: float16 and double are floating point too
+def inventory(file):
+    floating = (1, 10, 11, 16)
+    operators, parameters = Counter(), 0
+    def look(graph, depth):
+        nonlocal parameters
+        operators.update(node.op_type for node in graph.node)
+        parameters += sum(int(np.prod(t.dims)) for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT)
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.HasField("g") and depth < 9:
+                    look(attribute.g, depth + 1)
+    look(onnx.load_model_from_string(file).graph, 0)
+    return {"operators": dict(operators), "parameters": parameters}
