@@ -52,13 +52,40 @@ def check(lab: LabNumber) -> None:
 def grade(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Notebooks; your labs/ if none.")] = None,
     lab: Annotated[str | None, typer.Option(help="Grade only this one of your labs, such as 03.")] = None,
+    submissions: Annotated[Path | None, typer.Option(help="A class: this folder's STUDENT/LAB.ipynb.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where a class's scores and feedback go.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions at a time.")] = 1,
+    trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade a class even without a sandbox.")] = False,
 ) -> None:
-    """Grade labs: a table of points and reasons, and build/grade/report.json."""
+    """Grade labs: a table of points and reasons, and build/grade/report.json; or a whole class."""
+    if submissions:
+        from coursegrade import batch
+
+        if paths or lab or out is None:
+            raise typer.BadParameter("--submissions goes with --out, and without notebooks or --lab")
+        raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console()))
     from coursegrade import grade as room
 
     if paths and lab:
         raise typer.BadParameter("give either notebooks or --lab, not both")
     raise typer.Exit(room.grade(paths or [], lab, _console()))
+
+
+@app.command()
+def regrade(
+    notebook: Annotated[Path, typer.Argument(help="The notebook, as it was handed in.")],
+    seed: Annotated[str, typer.Option(help="The seed that its report or scores.csv names.")],
+) -> None:
+    """Grade one notebook again with the same inputs as before, for an appeal."""
+    from coursegrade import grade as room
+
+    try:
+        key = bytes.fromhex(seed)
+    except ValueError:
+        raise typer.BadParameter(f"{seed!r} is no seed: it consists of hexadecimal digits") from None
+    if not key:
+        raise typer.BadParameter("the seed is empty")
+    raise typer.Exit(room.grade([notebook], None, _console(), key=key))
 
 
 @app.command()

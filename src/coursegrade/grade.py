@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from coursegrade import report
 from coursegrade.judge import LabResult, Limits, judge
+from coursegrade.plain_text import clean
 from coursegrade.reader import Unreadable, read
+from coursegrade.sandbox import SandboxError
 from coursekit import progress
 from coursekit.checks import all_labs
 from coursekit.paths import build_dir, root
@@ -19,9 +21,18 @@ from coursekit.paths import build_dir, root
 MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "not attempted": "[dim]·[/]"}
 
 
-def grade(paths: list[Path], lab: str | None, console: Console, limits: Limits | None = None) -> int:
+UNSAFE = (
+    "No sandbox holds on this machine, so your notebooks ran with all your rights, as they do in JupyterLab. "
+    "On Debian, Ubuntu and WSL2 this installs one: sudo apt-get install bubblewrap"
+)
+
+
+def grade(
+    paths: list[Path], lab: str | None, console: Console, limits: Limits | None = None, key: bytes | None = None
+) -> int:
     """Grade the notebooks at `paths`, or the learner's own labs (only `lab`, if given); return the exit status.
 
+    `key` makes the tasks' random inputs those of an earlier run, whose report names it as its seed.
     0 if every notebook could be graded, whatever its score; 1 if one could not be read. The report says which.
     """
     if not paths:
@@ -33,33 +44,42 @@ def grade(paths: list[Path], lab: str | None, console: Console, limits: Limits |
     entries, unreadable = [], 0
     for path in paths:
         with console.status(f"Grading {path.name} …"):
-            entry = _grade_one(path, console, limits)
+            entry = _grade_one(path, console, limits, key)
         entries.append(entry)
         unreadable += "problem" in entry
-    report = _write_report(entries)
+    file = build_dir() / "grade" / "report.json"
+    file.parent.mkdir(exist_ok=True)
+    report.write(file, entries)
     score, most = sum(entry["score"] for entry in entries), sum(entry["max"] for entry in entries)
     if len(entries) > 1:
         console.print(f"[bold]All together: {score} of {most} points.[/]")
     if unreadable:
         console.print(f"[red]{unreadable} of {len(entries)} notebooks could not be graded; see above.[/]")
-    console.print(f"[dim]Report: {_shown(report)}[/]")
+    if any(entry.get("sandbox") == "none" for entry in entries):
+        console.print(f"[yellow]{UNSAFE}[/]")
+    console.print(f"[dim]Report: {_shown(file)}[/]")
     return 1 if unreadable else 0
 
 
-def _grade_one(path: Path, console: Console, limits: Limits | None) -> dict[str, Any]:
+def _grade_one(path: Path, console: Console, limits: Limits | None, key: bytes | None) -> dict[str, Any]:
     try:
         submission = read(path)
         if submission.lab not in all_labs():
             raise Unreadable(f"{path.name} is of lab {submission.lab}; there are checks for {', '.join(all_labs())}.")
     except Unreadable as problem:
-        console.print(f"[red]✗[/] {escape(str(problem))}\n")
-        return {"lab": None, "file": path.name, "score": 0, "max": 0, "tasks": [], "problem": str(problem)}
-    result = judge(submission, limits)
+        console.print(f"[red]✗[/] {escape(clean(str(problem)))}\n")
+        return report.rejected(path, str(problem))
+    try:
+        result = judge(submission, limits, key=key)
+    except SandboxError as problem:
+        said = f"{path.name} could not be graded: {problem}"
+        console.print(f"[red]✗[/] {escape(clean(said))}\n")
+        return report.rejected(path, said)
     show(result, console)
     if path.resolve().parent == root() / "labs":
         for outcome in result.outcomes:
             progress.record(outcome)
-    return _entry(result)
+    return report.entry(result)
 
 
 def show(result: LabResult, console: Console) -> None:
@@ -73,57 +93,15 @@ def show(result: LabResult, console: Console) -> None:
     for outcome in result.outcomes:
         points = f"{outcome.earned} / {outcome.task.points}"
         table.add_row(
-            MARKS[outcome.state], f"{outcome.task.number} {outcome.task.title}", points, escape(_reason(outcome))
+            MARKS[outcome.state], f"{outcome.task.number} {outcome.task.title}", points, escape(report.reason(outcome))
         )
-    table.add_row("", f"{_explain_number(result)} Explain it", f"– / {result.lab.explain_points}", "marked by a person")
+    table.add_row(
+        "", f"{report.explain_number(result)} Explain it", f"– / {result.lab.explain_points}", "marked by a person"
+    )
     console.print(table)
     for remark in result.submission.remarks:
         console.print(f"[yellow]{escape(remark)}[/]")
     console.print()
-
-
-def _reason(outcome: Any) -> str:
-    if outcome.state == "not attempted":
-        return "not yet attempted"
-    if outcome.state == "passed":
-        return ""
-    return f"{outcome.what}." + (f" Hint: {outcome.hint}" if outcome.hint else "")
-
-
-def _explain_number(result: LabResult) -> str:
-    return f"{int(result.lab.number)}.E"
-
-
-def _entry(result: LabResult) -> dict[str, Any]:
-    """Return the report's entry for one submission."""
-    return {
-        "lab": result.lab.number,
-        "file": result.submission.path.name,
-        "score": result.score,
-        "max": result.lab.points,
-        "tasks": [
-            {
-                "task": outcome.task.number,
-                "title": outcome.task.title,
-                "points": outcome.earned,
-                "max": outcome.task.points,
-                "state": outcome.state,
-                "reason": _reason(outcome),
-            }
-            for outcome in result.outcomes
-        ],
-        "by_a_person": [{"task": _explain_number(result), "max": result.lab.explain_points}],
-        "remarks": list(result.submission.remarks),
-    }
-
-
-def _write_report(entries: list[dict[str, Any]]) -> Path:
-    folder = build_dir() / "grade"
-    folder.mkdir(exist_ok=True)
-    report = folder / "report.json"
-    summary = {"score": sum(e["score"] for e in entries), "max": sum(e["max"] for e in entries), "labs": entries}
-    report.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return report
 
 
 def _shown(path: Path) -> Path:

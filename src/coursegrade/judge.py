@@ -12,13 +12,14 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from coursegrade.channel import ChannelError, NotAMessage, TooLate, decode, encode
+from coursegrade.plain_text import clean
 from coursegrade.reader import Cell, Submission
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Outcome, Task, all_labs
@@ -50,6 +51,7 @@ class LabResult:
     seconds: float = 0.0
     task_seconds: list[float] = field(default_factory=list)
     log: str = ""  # the beginning of what the notebook printed
+    unasked: int = 0  # tasks that no verdict was reached on: time was up, or the process was lost
 
     @property
     def score(self) -> int:
@@ -128,6 +130,7 @@ class Session:
         self.errors: dict[str, Raised] = {}  # what each task's cell raised, by task
         self.lost: dict[str, str] = {}  # the task whose cell took the process down, and how
         self.log = ""
+        self.unasked = 0
 
     def student(self) -> Worker:
         """Return a live process that has run the notebook's cells."""
@@ -164,6 +167,7 @@ class Session:
     def decide(self, task: Task) -> Outcome:
         """Run the check of one task and word what the notebook's own cells say about it."""
         if time.monotonic() > self.end:
+            self.unasked += 1
             return Outcome(task, "failed", f"The lab's time was up: {self.limits.lab:g} s for all its cells and tasks")
         outcome = self._ask_fork(task)
         if outcome.state != "not attempted":
@@ -183,6 +187,7 @@ class Session:
             word = worker.branch()
         except ChannelError as error:
             self.close()
+            self.unasked += 1
             return Outcome(task, "failed", self._how_it_ended(error, self.limits.start, "start of Python", ""))
         try:
             outcome = task.run(worker, np.random.default_rng(list(inputs(self.key, self.submission.sha256, task))))
@@ -196,6 +201,7 @@ class Session:
         why = self._rejoin(worker, word)
         if lost is not None or why:
             lost = lost or ChannelError(why)
+            self.unasked += 1
             return Outcome(task, "failed", self._how_it_ended(lost, self.limits.question, "call of your code", why))
         return outcome
 
@@ -221,6 +227,11 @@ class Session:
             seconds = min(seconds, self.limits.task)
             return f"One {what} ran longer than {seconds:g} s and was stopped; is there a loop that never ends?"
         return f"Python itself ended in the middle of one {what} ({error})"
+
+
+def _cleaned(outcome: Outcome) -> Outcome:
+    """Return the outcome with the learner's words in it made safe to show."""
+    return replace(outcome, what=clean(outcome.what), hint=clean(outcome.hint))
 
 
 def inputs(key: bytes, sha256: str, task: Task) -> bytes:
@@ -250,9 +261,10 @@ def judge(
     try:
         for task in result.lab.tasks.values():
             task_began = time.monotonic()
-            result.outcomes.append(session.decide(task))
+            result.outcomes.append(_cleaned(session.decide(task)))
             result.task_seconds.append(round(time.monotonic() - task_began, 3))
     finally:
         session.close()
     result.seconds, result.log = round(time.monotonic() - began, 3), session.log
+    result.unasked = session.unasked
     return result

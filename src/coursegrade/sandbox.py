@@ -136,6 +136,7 @@ class Sandbox:
             "MPLBACKEND": "agg",
             "COURSE_ROOT": str(root()),
             "COURSE_HEADLESS": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads would burn the cores that others need
         }
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = "1"

@@ -153,6 +153,14 @@ class Task:
     importance: int  # 1 to 5
     names: tuple[str, ...]  # what the learner's notebook must define
     function: CheckFunction = field(repr=False)
+    # What of the evidence only the learner's own process can tell ("the names of the operations"); "" if the check
+    # sees the values themselves. No task rests on such facts alone.
+    self_reported: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """Return "observed", or "partly self-reported"."""
+        return "partly self-reported" if self.self_reported else "observed"
 
     def headline(self) -> str:
         """Return the line that a lab prints under the task's heading."""
@@ -199,12 +207,13 @@ class Lab:
         difficulty: int,
         importance: int,
         names: tuple[str, ...],
+        self_reported: str = "",
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Register the decorated function as the check of task `number`."""
 
         def register(function: CheckFunction) -> CheckFunction:
             facts = (number, title, points, minutes, difficulty, importance, names)
-            self.tasks[number] = Task(*facts, function)
+            self.tasks[number] = Task(*facts, function, self_reported)
             return function
 
         return register

@@ -68,8 +68,9 @@ def _expect_no_loop(student: Student, name: str, small: tuple[Any, ...], large: 
 
 
 @LAB.task(
-    "1.1", "All distances at once", points=4, minutes=15, difficulty=2, importance=5, names=("pairwise_distances",)
-)
+    "1.1", "All distances at once", points=4, minutes=15, difficulty=2, importance=5,
+    names=("pairwise_distances",), self_reported="the names of the torch operations",
+)  # fmt: skip
 def check_distances(student: Student, rng: np.random.Generator) -> None:
     name, hint = "pairwise_distances", "Broadcast (n, 1, d) with (1, m, d): " + PUT_IN_A_DIMENSION
     n, m, d = _lengths(rng, 3)
@@ -130,7 +131,10 @@ def _has_nan(value: object) -> bool:
     return isinstance(value, Tensor) and bool(value.isnan().any())
 
 
-@LAB.task("1.2", "Sliding windows", points=4, minutes=20, difficulty=4, importance=4, names=("sliding_windows",))
+@LAB.task(
+    "1.2", "Sliding windows", points=4, minutes=20, difficulty=4, importance=4,
+    names=("sliding_windows",), self_reported="the address of the windows' storage",
+)  # fmt: skip
 def check_windows(student: Student, rng: np.random.Generator) -> None:
     count, height, width = 2, *_lengths(rng, 2, 5, 10)
     pixels = torch.arange(count * height * width).reshape(count, height, width).float()  # each pixel has its number
@@ -196,7 +200,10 @@ def _wrong_window(got: Tensor, expected: Tensor) -> Callable[[], Any]:
     return draw
 
 
-@LAB.task("1.3", "One-hot by scatter", points=3, minutes=10, difficulty=2, importance=4, names=("one_hot",))
+@LAB.task(
+    "1.3", "One-hot by scatter", points=3, minutes=10, difficulty=2, importance=4,
+    names=("one_hot",), self_reported="the names of the torch operations",
+)  # fmt: skip
 def check_one_hot(student: Student, rng: np.random.Generator) -> None:
     n, classes = int(rng.integers(4, 9)), int(rng.integers(11, 15))
     labels = torch.from_numpy(rng.integers(0, 10, n))  # the last classes never occur
@@ -247,7 +254,10 @@ def _one_hot(student: Student, labels: Tensor, classes: int, when: str) -> Any:
         raise
 
 
-@LAB.task("1.4", "Attention weights", points=4, minutes=15, difficulty=3, importance=5, names=("attention_weights",))
+@LAB.task(
+    "1.4", "Attention weights", points=4, minutes=15, difficulty=3, importance=5,
+    names=("attention_weights",), self_reported="the names of the torch operations",
+)  # fmt: skip
 def check_attention(student: Student, rng: np.random.Generator) -> None:
     name, hint = "attention_weights", "Transpose the last two dimensions of the keys only: `transpose(-2, -1)`."
     b, h, n, m, d = _lengths(rng, 5)

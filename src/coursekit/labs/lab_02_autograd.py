@@ -25,8 +25,9 @@ LAB.task(
 
 
 @LAB.task(
-    "2.3", "Swish, with a gradient of your own", points=3, minutes=12, difficulty=2, importance=4, names=("Swish",)
-)
+    "2.3", "Swish, with a gradient of your own", points=3, minutes=12, difficulty=2, importance=4, names=("Swish",),
+    self_reported="what gradcheck says, and which tensors are kept for backward",
+)  # fmt: skip
 def check_swish(student: Student, rng: np.random.Generator) -> None:
     swish = student.get("Swish", keep=True)
     for shape, dtype in (((7,), torch.float32), ((), torch.float64), ((3, 4), torch.float64), ((0, 2), torch.float32)):
@@ -110,7 +111,10 @@ def _name_swish_mistake(got: Any, x: Tensor, incoming: Tensor) -> None:
     )
 
 
-@LAB.task("2.4", "A batch in pieces", points=2, minutes=10, difficulty=3, importance=4, names=("accumulate",))
+@LAB.task(
+    "2.4", "A batch in pieces", points=2, minutes=10, difficulty=3, importance=4, names=("accumulate",),
+    self_reported="the order and the sizes of the calls",
+)  # fmt: skip
 def check_accumulate(student: Student, rng: np.random.Generator) -> None:
     for rows, chunk in ((12, 4), (int(rng.integers(5, 8)) * 4 + 1, 4), (5, 1), (3, 10)):
         inputs, targets, start, stale = (

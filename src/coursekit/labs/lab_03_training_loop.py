@@ -85,7 +85,10 @@ def _which_shift(image: object, original: Tensor, expected: dict[tuple[int, int]
     )
 
 
-@LAB.task("3.2", "One training step", points=3, minutes=10, difficulty=2, importance=5, names=("train_step",))
+@LAB.task(
+    "3.2", "One training step", points=3, minutes=10, difficulty=2, importance=5,
+    names=("train_step",), self_reported="the model's mode, read from its batch counter",
+)  # fmt: skip
 def check_train_step(student: Student, rng: np.random.Generator) -> None:
     images, labels = _batch(rng, 24)
     model = student.make(f"{FIXTURES}:TinyNet")
@@ -160,7 +163,10 @@ def _expect_state(got: dict[str, Tensor], expected: dict[str, Tensor], when: str
         expect_close(got[name], value, f"`{name}` {when}", hint, rtol=1e-3, atol=1e-5, picture=False)
 
 
-@LAB.task("3.3", "An honest evaluation", points=3, minutes=10, difficulty=3, importance=5, names=("evaluate",))
+@LAB.task(
+    "3.3", "An honest evaluation", points=3, minutes=10, difficulty=3, importance=5,
+    names=("evaluate",), self_reported="whether the model was left in training mode",
+)  # fmt: skip
 def check_evaluate(student: Student, rng: np.random.Generator) -> None:
     images, labels = _batch(rng, int(rng.integers(33, 60)))
     batch_size = 16  # does not divide the count unless it is 48; then one image is dropped
@@ -224,7 +230,7 @@ def check_evaluate(student: Student, rng: np.random.Generator) -> None:
 
 @LAB.task(
     "3.4", "A checkpoint that resumes exactly", points=3, minutes=15, difficulty=3, importance=4,
-    names=("save_checkpoint", "load_checkpoint"),
+    names=("save_checkpoint", "load_checkpoint"), self_reported="whether the file is there, and the learning rate"
 )  # fmt: skip
 def check_checkpoint(student: Student, rng: np.random.Generator) -> None:
     student.seed(int(rng.integers(2**31)))

@@ -1,0 +1,47 @@
+"""scores.csv: one row for each submission, always, in the form that a gradebook imports. Written by `batch`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from coursegrade.plain_text import cell
+from coursegrade.report import write_whole
+
+Status = Literal["ok", "partial", "rejected", "error"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One submission. ok: every task could be asked; partial: some could not; rejected: it is no notebook of a lab;
+    error: the grader failed, not the student."""
+
+    id: str
+    lab: str
+    sha256: str
+    score: int
+    max: int
+    status: Status
+    reason: str
+    seconds: float
+    sandbox: str
+    grader_version: str
+    seed: str
+
+
+def write(file: Path, rows: Iterable[Row]) -> None:
+    """Write the rows, sorted by student and lab, whole or not at all."""
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, [each.name for each in fields(Row)], lineterminator="\n")
+    table.writeheader()
+    for row in sorted(rows, key=lambda each: (each.id, each.lab)):
+        table.writerow({name: _shown(value) for name, value in asdict(row).items()})
+    write_whole(file, text.getvalue())
+
+
+def _shown(value: Any) -> Any:
+    return cell(value) if isinstance(value, str) else value
