@@ -36,6 +36,10 @@ class NotAMessage(ChannelError):
     """A line came that is no message; the next one may be."""
 
 
+class OutOfTurn(ChannelError):
+    """The other side spoke without being asked."""
+
+
 class TooLate(ChannelError):
     """The other side did not answer within its time."""
 
@@ -194,6 +198,11 @@ class Channel:
         if not isinstance(message, dict):
             raise NotAMessage("not a message")
         return message
+
+    def expect_silence(self) -> None:
+        """OutOfTurn if there is more to read than the one answer that was asked for."""
+        if self.buffer.strip(b"\n") or select.select([self.read_from], [], [], 0)[0]:
+            raise OutOfTurn("something was written to the grader's own channel")
 
     def _line(self, end: float | None, seconds: float | None) -> bytes:
         """Return the next line that is not empty."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from coursegrade.channel import ChannelError, NotAMessage, TooLate, decode, encode
+from coursegrade.channel import ChannelError, NotAMessage, OutOfTurn, TooLate, decode, encode
 from coursegrade.plain_text import clean
 from coursegrade.reader import Cell, Submission
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
@@ -82,6 +82,8 @@ class Worker(Student):
         seconds = min(seconds, max(min(self.end_of_task, self.end_of_lab) - time.monotonic(), 0.05))
         self.channel.send({"operation": operation, "arguments": encode(arguments)}, seconds)
         reply = self.channel.receive(seconds)
+        if "ended" not in reply:
+            self.channel.expect_silence()
         if "raised" in reply:
             parts = reply["raised"] if isinstance(reply["raised"], list) else []
             kind, text, line = ([str(part)[:2000] for part in parts] + ["", "", ""])[:3]
@@ -93,6 +95,7 @@ class Worker(Student):
     def branch(self) -> str:
         """Fork the process: questions are now answered by the fork. Return the word that `rejoin` needs."""
         word = secrets.token_hex(16)
+        self.sandbox.prune()  # what the cells left running would share the fork's limits
         self.end_of_task = time.monotonic() + self.limits.task
         self.channel.send({"operation": "branch", "word": word}, self.limits.start)
         return word
@@ -226,6 +229,8 @@ class Session:
         if isinstance(error, TooLate):
             seconds = min(seconds, self.limits.task)
             return f"One {what} ran longer than {seconds:g} s and was stopped; is there a loop that never ends?"
+        if isinstance(error, OutOfTurn):
+            return f"Your code was stopped in one {what}: {error}"
         return f"Python itself ended in the middle of one {what} ({error})"
 
 

@@ -14,10 +14,8 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -27,6 +25,7 @@ from typing import Any
 from coursegrade.channel import Channel
 from coursegrade.confinement import CannotConfine, Walls, confine
 from coursegrade.processes import descendants, end_all, memory, reap, written
+from coursegrade.removal import remove
 
 SUBREAPER, NOT_DUMPABLE = 36, 4  # prctl's options
 WARM = (
@@ -60,7 +59,7 @@ class Nursery:
             data, descriptors, _, _ = socket.recv_fds(self.control, 1 << 20, 3)
             if not data:
                 self._end()
-                _remove(self.scratch)  # the judge does so too, unless it was killed
+                remove(self.scratch)  # the judge does so too, unless it was killed
                 return
             try:
                 answer = self._do(json.loads(data), descriptors)
@@ -130,7 +129,7 @@ class Nursery:
         clean = end_all(os.getpid())
         self.worker = None
         if self.private is not None:
-            _remove(self.private)
+            remove(self.private)
             self.private = None
         return clean
 
@@ -193,15 +192,6 @@ def _contents(folder: Path, most: int) -> tuple[int, int]:
         if count > most:
             break
     return size, count
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that a learner's code has written, however deep it is and whatever its modes are."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        quiet = subprocess.DEVNULL
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            subprocess.run([*command, str(folder)], stdout=quiet, stderr=quiet, check=False)
 
 
 def _import_what_workers_need() -> None:

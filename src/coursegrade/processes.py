@@ -39,7 +39,17 @@ def _parent_and_state(process: int) -> tuple[int, str]:
     except OSError:
         return 0, "Z"
     fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold spaces and brackets
-    return int(fields[1]), fields[0]
+    state = fields[0]
+    if state == "Z" and _threads(process) > 1:  # its first thread has ended, others have not
+        state = "S"
+    return int(fields[1]), state
+
+
+def _threads(process: int) -> int:
+    try:
+        return sum(1 for _ in os.scandir(f"/proc/{process}/task"))
+    except OSError:
+        return 0
 
 
 def memory(processes: Iterable[int]) -> int:
@@ -86,6 +96,7 @@ def end_all(ancestor: int, spare: int | None = None, seconds: float = 10.0) -> b
     while time.monotonic() < end:
         alive = [process for process in descendants(ancestor) if process != spare]
         if not alive:
+            reap(spare)
             return True
         for kind in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: what forks faster than it is killed
             for process in alive:

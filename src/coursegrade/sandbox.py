@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from coursegrade import bubblewrap, landlock, seccomp
 from coursegrade.channel import Channel, Log
 from coursegrade.confinement import Caps, Walls
 from coursegrade.reachable import code_paths, reachable
+from coursegrade.removal import remove
 from coursekit.paths import root
 
 Rung = Literal["bubblewrap", "landlock", "none"]
@@ -116,7 +116,7 @@ class Sandbox:
     def close(self) -> None:
         """End everything and remove the scratch folder."""
         self._end_nursery()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove(self.scratch)
         self.complaints.close()
         if self.user_lock is not None:
             self.user_lock.close()
