@@ -22,6 +22,7 @@ MAX_LINE = 64 << 20  # bytes of one message
 MAX_DEPTH = 12
 MAX_COUNT = 100_000  # values in one message
 MAX_MARKS = 10 * MAX_COUNT  # commas and brackets in one message: more would fill the memory before it is looked at
+SPOKE = "something was written to the grader's own channel"
 LOG_SIZE = 64 << 10  # bytes kept of what a learner's code printed
 DTYPES = frozenset({f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}) | {
     "bool", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"
@@ -202,7 +203,7 @@ class Channel:
     def expect_silence(self) -> None:
         """OutOfTurn if there is more to read than the one answer that was asked for."""
         if self.buffer.strip(b"\n") or select.select([self.read_from], [], [], 0)[0]:
-            raise OutOfTurn("something was written to the grader's own channel")
+            raise OutOfTurn(SPOKE)
 
     def _line(self, end: float | None, seconds: float | None) -> bytes:
         """Return the next line that is not empty."""

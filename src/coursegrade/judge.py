@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from coursegrade.channel import ChannelError, NotAMessage, OutOfTurn, TooLate, decode, encode
+from coursegrade.channel import SPOKE, ChannelError, NotAMessage, OutOfTurn, TooLate, decode, encode
 from coursegrade.plain_text import clean
 from coursegrade.reader import Cell, Submission
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
@@ -26,6 +26,7 @@ from coursekit.checks import Lab, Outcome, Task, all_labs
 from coursekit.student import Raised, Student
 
 REJOIN_SECONDS = 15.0  # for the process that ran the cells to answer again; there is nothing for it to do but wake
+MOST_STRAY = 1000  # messages that nobody asked for, before the process is given up
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ class Worker(Student):
 
     def run_cell(self, cell: Cell) -> None:
         """Run one of the notebook's cells; Raised if it raises."""
-        self._request("run_cell", [f"cell {cell.position}", cell.source], self.limits.cell)
+        try:
+            self._request("run_cell", [f"cell {cell.position}", cell.source], self.limits.cell)
+        except Raised:
+            self._hear_again(0)
+            raise
+        self._hear_again(0)  # what this cell did to the process shall not be blamed on the next
 
     def _request(self, operation: str, arguments: list[Any], seconds: float) -> Any:
         seconds = min(seconds, max(min(self.end_of_task, self.end_of_lab) - time.monotonic(), 0.05))
@@ -95,7 +101,8 @@ class Worker(Student):
     def branch(self) -> str:
         """Fork the process: questions are now answered by the fork. Return the word that `rejoin` needs."""
         word = secrets.token_hex(16)
-        self.sandbox.prune()  # what the cells left running would share the fork's limits
+        self.sandbox.prune()  # what the cells left running would share the fork's limits and channel
+        self._hear_again(MOST_STRAY)
         self.end_of_task = time.monotonic() + self.limits.task
         self.channel.send({"operation": "branch", "word": word}, self.limits.start)
         return word
@@ -106,14 +113,26 @@ class Worker(Student):
         ChannelError if the process that was forked does not answer again: it has to be replaced.
         """
         why = self.sandbox.prune()
-        end = time.monotonic() + REJOIN_SECONDS
         self.end_of_task = float("inf")
         self.channel.write_apart({"operation": "resume", "word": word}, REJOIN_SECONDS)
-        while True:
-            # the fork may have left half a message, or an answer that came too late
+        self._await(word, MOST_STRAY)
+        return why
+
+    def _hear_again(self, strays: int) -> None:
+        """Make sure that the process listens and has answered all that was asked; ChannelError if not."""
+        word = secrets.token_hex(16)
+        self.channel.send({"operation": "sync", "word": word}, REJOIN_SECONDS)
+        self._await(word, strays)
+
+    def _await(self, word: str, strays: int) -> None:
+        """Read until the process says `word`, passing over at most so many other messages."""
+        end = time.monotonic() + REJOIN_SECONDS
+        for _ in range(strays + 1):
+            # a fork that was ended may have left half a message, or an answer that came too late
             with contextlib.suppress(NotAMessage):
                 if self.channel.receive(max(end - time.monotonic(), 0)) == {"ready": word}:
-                    return why
+                    return
+        raise OutOfTurn(SPOKE)
 
     def close(self) -> str:
         """End the process, whatever it is doing; return why the watch ended it, if it did, or ""."""

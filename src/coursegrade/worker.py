@@ -87,7 +87,11 @@ def serve(channel: Channel) -> None:
             request = channel.receive()
         except ChannelError:
             return
+        if request.get("operation") == "sync":
+            channel.send({"ready": str(request["word"])})
+            continue
         if request.get("operation") == "branch":
+            _forget_dead_children()
             branch = os.fork()
             if branch != 0:
                 _resume(channel, branch, str(request["word"]))
@@ -100,6 +104,13 @@ def serve(channel: Channel) -> None:
         with contextlib.suppress(Exception):  # what it printed, now; the code may have put anything in its place
             sys.stdout.flush()
         channel.send(answer)
+
+
+def _forget_dead_children() -> None:
+    """Collect what the cells had started and the grader has ended: it counts among the processes allowed."""
+    with contextlib.suppress(OSError):
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
 
 
 def _resume(channel: Channel, branch: int, word: str) -> None:
