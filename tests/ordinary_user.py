@@ -25,7 +25,7 @@ def _as_user(command: list[str]) -> list[str]:
 
 def _view() -> list[str]:
     """Return bubblewrap's arguments for the whole machine, with the folders on the way to Python and here opened."""
-    line = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc"]
+    line = ["bwrap", "--dev-bind", "/", "/"]  # with /proc as it is: bubblewrap inside asks for a whole one
     wanted = (Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve(), root(), Path(__file__).parent)
     opened: set[Path] = set()
     for path in wanted:

@@ -27,7 +27,6 @@ def test_attacks_with_the_grader_run_by_an_ordinary_user(rung: str, tmp_path: Pa
     done = subprocess.run(
         [*prefix, *command], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=1500, check=False
     )
-    last = done.stdout.strip().splitlines()[-1:]
-    if done.returncode == 0 and "skipped" in last[0] and "passed" not in last[0]:
-        pytest.skip(f"as an ordinary user: {done.stdout[-500:]}")
+    if done.returncode == 0 and "SKIPPED [" in done.stdout:
+        pytest.skip(f"as an ordinary user: {done.stdout.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
