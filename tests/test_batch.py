@@ -1,0 +1,160 @@
+"""A class is graded to its end: one row for every submission, none lost or doubled, also when it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from test_attacks import HONEST_POINTS, notebook
+
+from coursegrade import batch, grade
+from coursegrade.judge import inputs
+from coursegrade.sandbox import SandboxError
+from coursekit.checks import find_task
+
+ONE_HOT = (
+    "def one_hot(labels, classes):\n    rows = torch.zeros(*labels.shape, classes)\n"
+    "    return rows.scatter_(-1, labels.long()[..., None], 1.0)"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A class of ten: good, empty, hostile, broken, and two forms of the same thing."""
+    top = tmp_path / "class"
+    for name in ("anna", "ben", "cleo", "dora", "emil", "=cmd|'calc'!A0", "zoë", "nobody", "frida", "two"):
+        (top / name).mkdir(parents=True)
+    notebook(top / "anna" / "lab_01_tensors.ipynb")
+    notebook(top / "ben" / "lab_01_tensors.ipynb", ONE_HOT)
+    notebook(top / "cleo" / "lab_01_tensors.ipynb", "import os\nos._exit(1)")
+    (top / "dora" / "lab_01_tensors.ipynb").write_text("{")
+    (top / "emil" / "lab_01_tensors.ipynb").symlink_to(top / "anna" / "lab_01_tensors.ipynb")
+    notebook(top / "=cmd|'calc'!A0" / "lab_01_tensors.ipynb", "raise ValueError('=1+1')")
+    notebook(top / "zoë" / "lab_01_tensors.ipynb", ONE_HOT)
+    os.mkfifo(top / "frida" / "lab_01_tensors.ipynb")
+    notebook(top / "two" / "lab_01_tensors.ipynb")
+    (top / "two" / "lab_01_tensors.zip").write_bytes(b"PK\x03\x04../../evil")
+    return top
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((out / "scores.csv").read_text(encoding="utf-8"))))
+
+
+def run(folder: Path, out: Path, jobs: int = 2) -> str:
+    console = Console(record=True, width=200, file=io.StringIO())
+    assert batch.grade_all(folder, out, jobs, False, console) == 0
+    return console.export_text()
+
+
+def test_every_submission_has_its_row_and_its_feedback(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = run(folder, out)
+    found = {(row["id"], row["lab"]): row for row in rows(out)}
+    assert len(found) == len(rows(out)) == 11
+    got = {id_: (row["score"], row["status"]) for (id_, _), row in found.items() if id_ != "two"}
+    assert got == {
+        "anna": (str(HONEST_POINTS), "ok"),
+        "ben": ("6", "ok"),
+        "cleo": (str(HONEST_POINTS), "ok"),
+        "dora": ("0", "rejected"),
+        "emil": ("0", "rejected"),
+        "'=cmd|'calc'!A0": (str(HONEST_POINTS), "ok"),
+        "zoë": ("6", "ok"),
+        "nobody": ("0", "rejected"),
+        "frida": ("0", "rejected"),
+    }
+    assert {row["seed"] for row in rows(out)} == {json.loads((out / "batch.json").read_text())["seed"]}
+    assert (out / "batch.json").stat().st_mode & 0o077 == 0
+    assert "11 submissions: 6 graded, 0 in part, 5 rejected." in said
+    page = (out / "ben" / "lab_01_tensors" / "feedback.html").read_text(encoding="utf-8")
+    assert "6 of 18 points" in page and "http" not in page.replace("http-equiv", "")
+    assert json.loads((out / "batch.json").read_text())["seed"] not in page
+    assert not list(tmp_path.rglob("evil*"))
+
+    before = {path: path.stat().st_mtime_ns for path in out.glob("ben/*/report.json")}
+    notebook(folder / "anna" / "lab_01_tensors.ipynb", ONE_HOT)  # handed in again
+    assert "5 of 11 were graded before" in run(folder, out) and len(rows(out)) == 11
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("ben/*/report.json")}
+    assert next(row for row in rows(out) if row["id"] == "anna")["score"] == "6"
+
+
+def test_nbgraders_folders_are_understood(tmp_path: Path) -> None:
+    for student in ("a", "b"):
+        place = tmp_path / "course" / "submitted" / student / "lab_01_tensors"
+        place.mkdir(parents=True)
+        notebook(place / "answers.ipynb")
+    run(tmp_path / "course", tmp_path / "out", 1)
+    assert [(row["id"], row["score"]) for row in rows(tmp_path / "out")] == [("a", "3"), ("b", "3")]
+
+
+def test_a_batch_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / "class" / f"s{number:02}").mkdir(parents=True)
+        notebook(tmp_path / "class" / f"s{number:02}" / "lab_01_x.ipynb", f"import time\ntime.sleep(0.4)  # {number}")
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "coursegrade",
+        "grade",
+        "--submissions",
+        str(tmp_path / "class"),
+        "--out",
+        str(out),
+    ]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 120
+    while len(list(out.glob("s*/*/report.json"))) < 3 and time.monotonic() < end:
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    time.sleep(1)
+    done = {path: path.stat().st_mtime_ns for path in out.glob("s*/*/report.json")}
+    assert 3 <= len(done) < 12
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    assert [row["id"] for row in rows(out)] == [f"s{number:02}" for number in range(12)]
+    assert {row["score"] for row in rows(out)} == {"3"}
+    kept = sum(path.stat().st_mtime_ns == when for path, when in done.items())
+    assert kept >= len(done) - 1  # the one under way when the batch was killed may have been finished by its process
+
+
+def test_without_a_sandbox_nothing_of_a_class_runs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SandboxError("no sandbox holds on this machine. Try: sudo apt-get install bubblewrap")
+
+    monkeypatch.setattr(batch, "open_sandbox", refuse)
+    console = Console(record=True, width=200, file=io.StringIO())
+    assert batch.grade_all(folder, tmp_path / "out", 1, False, console) == 1
+    assert "apt-get install bubblewrap" in console.export_text() and not (tmp_path / "out").exists()
+
+
+def test_inputs_depend_on_key_file_and_task() -> None:
+    task, other = find_task("1.3"), find_task("1.5")
+    one = inputs(b"key", "ab" * 32, task)
+    assert one == inputs(b"key", "ab" * 32, task)
+    assert (
+        len({one, inputs(b"kez", "ab" * 32, task), inputs(b"key", "ac" * 32, task), inputs(b"key", "ab" * 32, other)})
+        == 4
+    )
+
+
+def test_a_regrade_with_the_same_seed_says_the_same(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "lab_01_x.ipynb", "def one_hot(labels, classes):\n    return labels[:1].float()")
+    texts = []
+    for _ in range(2):
+        console = Console(record=True, width=200, file=io.StringIO())
+        assert grade.grade([path], None, console, key=bytes.fromhex("00ff")) == 0
+        texts.append(console.export_text())
+    assert texts[0] == texts[1]
