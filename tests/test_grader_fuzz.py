@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_attacks import notebook
 
 from coursegrade.channel import Channel, ChannelError, decode, encode
 from coursegrade.gradebook import write
@@ -17,7 +18,6 @@ from coursegrade.grading_process import LazySandbox, Order, grade_one
 from coursegrade.judge import Limits
 from coursegrade.sandbox import SAFE, SandboxError, open_sandbox
 from coursegrade.submissions import Found
-from coursekit.paths import root
 
 NOTEBOOKS, MESSAGES = 300, 2000
 FULL = 5000
@@ -69,7 +69,12 @@ def test_every_damaged_notebook_gets_its_row(count: int, tmp_path: Path) -> None
     except SandboxError as problem:
         pytest.skip(str(problem))
     chance = random.Random(count)
-    source = json.loads((root() / "solutions" / "lab_01_tensors.ipynb").read_text(encoding="utf-8"))
+    cells = [
+        "value = 1",
+        "def one_hot(labels, classes):\n    return torch.zeros(*labels.shape, classes)",
+        "print(value)",
+    ]
+    source = json.loads(notebook(tmp_path / "source.ipynb", *cells).read_text(encoding="utf-8"))
     sandbox, order, rows = LazySandbox(rung), Order(rung, "ab", str(tmp_path / "out")), []
     try:
         for number in range(count):
