@@ -82,7 +82,7 @@ def decode(message: Any) -> Any:
         return _decode(message, MAX_DEPTH, [MAX_COUNT])
     except ChannelError:
         raise
-    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
         raise ChannelError(f"not a plain value: {error}") from None
 
 
