@@ -40,7 +40,7 @@ class Build:
     reports_accesses: bool = False
 
 
-FAST = Build("fast", ("-O2", "-g0", "-fno-math-errno", "-fno-trapping-math"))
+FAST = Build("fast", ("-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"))
 
 
 class CompileFailure(Exception):
