@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from coursekit.checks import Lab, Wrong, expect_close, require
-from coursekit.labs import lab_05_files as files
-from coursekit.labs.lab_05_files import Array
+from coursekit.labs import onnx_files as files
 from coursekit.labs.lab_05_fixtures import LinearNet, SmallNet
+from coursekit.labs.onnx_files import Array
 from coursekit.student import Raised, Student
 
 LAB = Lab("05", "lab_05_onnx_export", "ONNX export")

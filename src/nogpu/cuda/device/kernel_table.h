@@ -1,0 +1,100 @@
+// Describes each kernel to the driver: its parameters' types come from the function's own type, nothing is parsed.
+#pragma once
+
+namespace nogpu {
+
+template <class T> struct Kind { static constexpr char value = 'S'; };
+template <class T> struct Kind<T*> { static constexpr char value = 'P'; };
+template <class T> struct Kind<T&> { static constexpr char value = 'P'; };
+#define NOGPU_KIND(T, LETTER) \
+  template <> struct Kind<T> { static constexpr char value = LETTER; };
+NOGPU_KIND(float, 'f')
+NOGPU_KIND(double, 'd')
+NOGPU_KIND(bool, '?')
+NOGPU_KIND(char, 'b')
+NOGPU_KIND(signed char, 'b')
+NOGPU_KIND(unsigned char, 'B')
+NOGPU_KIND(short, 'h')
+NOGPU_KIND(unsigned short, 'H')
+NOGPU_KIND(int, 'i')
+NOGPU_KIND(unsigned, 'I')
+NOGPU_KIND(long, 'l')
+NOGPU_KIND(unsigned long, 'L')
+NOGPU_KIND(long long, 'q')
+NOGPU_KIND(unsigned long long, 'Q')
+
+template <unsigned... I> struct Indices {};
+template <unsigned N, unsigned... I> struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+template <unsigned... I> struct MakeIndices<0, I...> { using type = Indices<I...>; };
+
+template <auto Function> struct KernelOf;
+
+template <class... Arguments, void (*Function)(Arguments...)>
+struct KernelOf<Function> {
+  static constexpr unsigned count = sizeof...(Arguments);
+
+  struct Table {
+    unsigned offsets[count + 1] = {}, sizes[count + 1] = {};
+    char kinds[count + 1] = {};
+    constexpr Table() {
+      const unsigned size[] = {static_cast<unsigned>(sizeof(Arguments))..., 0};
+      const unsigned alignment[] = {static_cast<unsigned>(alignof(Arguments))..., 1};
+      const char kind[] = {Kind<typename std::remove_cv<Arguments>::type>::value..., 0};
+      unsigned offset = 0;
+      for (unsigned i = 0; i < count; i++) {
+        offset = (offset + alignment[i] - 1) / alignment[i] * alignment[i];
+        offsets[i] = offset;
+        sizes[i] = size[i];
+        kinds[i] = kind[i];
+        offset += size[i];
+      }
+      offsets[count] = offset;
+    }
+  };
+  static constexpr Table table{};
+
+  template <unsigned... I>
+  static inline __attribute__((always_inline)) void call(const char* arguments, Indices<I...>) {
+    Function(*reinterpret_cast<const typename std::remove_cv<Arguments>::type*>(arguments + table.offsets[I])...);
+  }
+
+  // Runs the threads of a block that have not been started: one after the other, or up to the first that waits; then
+  // the runtime runs the rest on another fiber, by the same function. As little as can be is written for each thread:
+  // this loop is what an element-wise kernel costs.
+  static void run(const char* arguments) {
+    ThreadContext& context = nogpu_context;
+    const unsigned columns = context.block_size.x, rows = context.block_size.y, all = context.count;
+    unsigned thread = context.next, x = context.next_thread.x, y = context.next_thread.y, z = context.next_thread.z;
+    while (thread < all) {
+      context.thread.y = y;
+      context.thread.z = z;
+      for (; x < columns; x++) {
+        context.thread.x = x;
+        context.linear = thread++;
+        call(arguments, typename MakeIndices<count>::type());
+        if (__builtin_expect(context.waited, 0)) {
+          nogpu_thread_finished();
+          if (context.next == all) return;  // it waited itself, and all others were started meanwhile
+        }
+      }
+      x = 0;
+      if (++y == rows) y = 0, z++;
+    }
+    context.next = all;
+  }
+};
+
+}  // namespace nogpu
+
+// The one array behind every `extern __shared__` declaration of a module: as much as a block may have (devices.py), one
+// copy for each CPU thread that runs blocks.
+#define NOGPU_DYNAMIC_SHARED_STORAGE \
+  extern "C" { __attribute__((used)) __thread char nogpu_dynamic_shared[99 << 10] __attribute__((aligned(128))); }
+
+// The source's last lines, added by rewrite.py: one NOGPU_KERNEL for each kernel between begin and end.
+#define NOGPU_KERNELS_BEGIN extern "C" __attribute__((used, visibility("default"))) const nogpu::Kernel nogpu_kernels[] = {
+#define NOGPU_KERNEL(NAME, MAXIMUM, ...)                                                           \
+  {NAME, &nogpu::KernelOf<&__VA_ARGS__>::run, reinterpret_cast<void*>(&__VA_ARGS__),               \
+   nogpu::KernelOf<&__VA_ARGS__>::table.kinds, nogpu::KernelOf<&__VA_ARGS__>::table.offsets,       \
+   nogpu::KernelOf<&__VA_ARGS__>::table.sizes, nogpu::KernelOf<&__VA_ARGS__>::count, (MAXIMUM)},
+#define NOGPU_KERNELS_END {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0}};

@@ -1,0 +1,54 @@
+// Function and variable qualifiers, and the built-in variables threadIdx, blockIdx, blockDim, gridDim, warpSize.
+#pragma once
+
+#define __CUDACC__ 1
+#define __NVCC__ 1
+#define __CUDA_ARCH__ 750
+#define __CUDACC_VER_MAJOR__ 13
+#define __CUDACC_VER_MINOR__ 0
+#define CUDART_VERSION 13000
+
+#define __global__ __attribute__((used, visibility("default")))
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
+#define __inline_hint__ inline
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+#define __maxnreg__(...)
+#define __grid_constant__
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __builtin_align__(bytes) __attribute__((aligned(bytes)))
+#define __managed__
+#define __constant__ __attribute__((used, visibility("default")))
+// One copy for each CPU thread: a block runs on one CPU thread from its beginning to its end.
+#define __shared__ static thread_local
+// `extern __shared__ T name[];` is rewritten (rewrite.py) to this: one array, seen as many types.
+#define NOGPU_DYNAMIC_SHARED(...) extern __thread __VA_ARGS__ __asm__("nogpu_dynamic_shared")
+
+#define threadIdx (nogpu_context.thread)
+#define blockIdx (nogpu_context.block)
+#define blockDim (nogpu_context.block_size)
+#define gridDim (nogpu_context.grid_size)
+static constexpr int warpSize = 32;
+
+#define printf nogpu_printf
+#undef assert
+#ifdef NDEBUG
+#define assert(condition) ((void)0)
+#else
+#define assert(condition) \
+  ((condition) ? (void)0 : nogpu_assert_failed(#condition, __FILE__, __LINE__, __PRETTY_FUNCTION__))
+#endif
+#define malloc(bytes) nogpu_device_malloc(bytes)
+#define free(pointer) nogpu_device_free(pointer)
+#define __trap() nogpu_trap("the kernel called __trap()")
+#define __brkpt() ((void)0)
+#define __builtin_assume(condition) ((void)0)
+#define __assume(condition) ((void)0)
+
+using uchar = unsigned char;
+using ushort = unsigned short;
+using uint = unsigned int;
+using ulong = unsigned long;

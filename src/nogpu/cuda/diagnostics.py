@@ -1,0 +1,97 @@
+"""Turns what the C++ compiler says into what a CUDA programmer expects to read: nvcc's form and words, the learner's
+own lines, and no names of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .rewrite import FILE_NAME
+
+MAXIMUM_ERRORS = 10
+
+_MESSAGE = re.compile(rf"^{re.escape(FILE_NAME)}:(\d+):(\d+): (?:fatal )?(error|note): (.*)$")
+
+# What g++ and clang++ say, and what nvcc says of the same mistake.
+_WORDS = (
+    (r"[‘'](\w+)[’'] was not declared in this scope.*", r'identifier "\1" is undefined'),
+    (r"use of undeclared identifier [‘'](\w+)[’'].*", r'identifier "\1" is undefined'),
+    (r"[‘'](\w+)[’'] does not name a type.*", r'identifier "\1" is undefined (it is used as a type)'),
+    (r"unknown type name [‘'](\w+)[’'].*", r'identifier "\1" is undefined (it is used as a type)'),
+    (r"expected [‘']([^’']+)[’'] before .*", r'expected a "\1"'),
+    (r"expected [‘']([^’']+)[’'] (?:after|at end of|to match).*", r'expected a "\1"'),
+    (r"expected primary-expression before .*", r"expected an expression"),
+    (r"expected expression", r"expected an expression"),
+    (r"expected declaration before [‘']}[’'] token", r'expected a declaration: there is one "}" too many'),
+    (r"no matching function for call to [‘']([\w:]+)\(.*", r'no instance of function "\1" matches the argument list'),
+    (r"too few arguments to function [‘'](.*)[’']", r"too few arguments in function call (\1)"),
+    (r"too many arguments to function [‘'](.*)[’']", r"too many arguments in function call (\1)"),
+    (r"redeclaration of [‘'](.*)[’']", r'"\1" has already been declared in the current scope'),
+    (r"redefinition of [‘'](.*)[’']", r'function "\1" has already been defined'),
+    (r"conflicting declaration [‘'](.*)[’'] with .*", r'declaration is incompatible with an earlier one of "\1"'),
+    (r"assignment of read-only (?:location|parameter|variable|reference).*", r"expression must be a modifiable lvalue"),
+    (r"invalid conversion from [‘'](.*)[’'] to [‘'](.*)[’'].*",
+     r'a value of type "\1" cannot be used as a "\2"'),
+    (r"cannot convert [‘'](.*?)[’'] to [‘'](.*?)[’'].*", r'a value of type "\1" cannot be used as a "\2"'),
+    (r"[‘'].*[’'] has no member named [‘'](\w+)[’'].*", r'it has no member "\1"'),
+    (r"invalid types [‘'](.*)\[.*[’'] for array subscript",
+     r'expression must have pointer-to-object type, and this one is "\1"'),
+)  # fmt: skip
+
+_OUR_NAMES = (
+    (r"nogpu_context\.(?:nogpu::ThreadContext::)?thread\b", "threadIdx"),
+    (r"nogpu_context\.(?:nogpu::ThreadContext::)?block\b", "blockIdx"),
+    (r"nogpu_context\.(?:nogpu::ThreadContext::)?block_size\b", "blockDim"),
+    (r"nogpu_context\.(?:nogpu::ThreadContext::)?grid_size\b", "gridDim"),
+    (r"\bnogpu_barrier\b", "__syncthreads"),
+    (r"\bnogpu_printf\b", "printf"),
+    (r"\bnogpu::shuffle_with\b", "__shfl_sync"),
+    (r"\bnogpu::", ""),
+)
+
+
+def in_cuda_words(message: str) -> str:
+    """Return a compiler's `message` with CUDA's names, in nvcc's words where the mistake is a common one."""
+    for pattern, name in _OUR_NAMES:
+        message = re.sub(pattern, name, message)
+    for pattern, words in _WORDS:
+        changed, times = re.subn(f"^{pattern}$", words, message)
+        if times:
+            return changed
+    return message
+
+
+def explain(stderr: str, source: str) -> str:
+    """Return the errors that the compiler wrote to `stderr`, with the lines of `source` they are about.
+
+    Messages about other places than the learner's source are shown only where there is nothing else.
+    """
+    found = []
+    for line in stderr.splitlines():
+        match = _MESSAGE.match(line)
+        if match and match.group(3) == "error":
+            found.append((int(match.group(1)), int(match.group(2)), in_cuda_words(match.group(4))))
+    if not found:
+        return "\n".join(in_cuda_words(line) for line in stderr.splitlines()[:20])
+    lines = source.splitlines()
+    texts = [_show(number, column, message, lines) for number, column, message in found[:MAXIMUM_ERRORS]]
+    errors = len(found)
+    texts.append(f"{errors} error{'s' * (errors != 1)} detected in the compilation of {FILE_NAME}.")
+    return "\n".join(texts)
+
+
+def explain_refusals(refused: Sequence[tuple[int, str]], source: str) -> str:
+    """Return the sentences of `refusals.find_refused` in the same form."""
+    lines = source.splitlines()
+    return "\n".join(_show(number, 0, sentence, lines) for number, sentence in refused)
+
+
+def _show(number: int, column: int, message: str, lines: Sequence[str]) -> str:
+    text = f"{FILE_NAME}({number}): error: {message}"
+    if 1 <= number <= len(lines):
+        line = lines[number - 1].expandtabs(8)
+        text += f"\n    {line}"
+        if column:
+            text += "\n    " + " " * (len(lines[number - 1][: column - 1].expandtabs(8))) + "^"
+    return text

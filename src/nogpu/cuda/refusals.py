@@ -1,0 +1,75 @@
+"""What the CPU stand-in leaves out of CUDA C, each refused by its name and line: never silently, never half.
+
+`compiler` asks before it compiles. What is listed here would compile to nonsense, or to a message about a name that
+the learner never wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import source as cuda_source
+
+# Each: what to look for in the source without comments and strings, its name, what to do instead.
+REFUSED = (
+    (r"<<<", "launching a kernel from a kernel (dynamic parallelism)", "launch it from Python"),
+    (r"\basm\b|\b__asm__\b|\b__asm\b", "inline PTX (asm)", "write it in C++, or use the intrinsic of the same name"),
+    (r"\btexture\s*<|\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b", "textures", "read the array by index"),
+    (r"\bsurface\s*<|\bsurf[123]D\w*\s*[<(]|\bcudaSurfaceObject_t\b", "surfaces", "read and write the array by index"),
+    (r"\bwmma\s*::|\bnvcuda\b|\b__mma_\w+|\bwgmma\b", "tensor-core intrinsics (wmma)", "multiply with ordinary code"),
+    (r"\bcurand\w*\s*\(", "cuRAND in kernels", "draw the numbers in Python and pass an array"),
+    (r"\bcudaGraph\w*|\bcuGraph\w*", "CUDA graphs", "launch the kernels one by one"),
+    (r"\bcuda(?:Malloc|Memcpy|DeviceSynchronize|StreamCreate|EventCreate)\w*\s*\(", "the CUDA runtime API in kernels",
+     "allocate, copy and synchronise in Python"),
+    (r"\bcuda\s*::\s*(?!std\b)\w+", "libcu++ (namespace cuda)", "use __syncthreads(), atomics and shuffles"),
+    (r"\b__shfl(?:_up|_down|_xor)?\s*\(|\b__(?:any|all|ballot)\s*\(", "warp functions without _sync",
+     "CUDA removed them: use the _sync form with a mask, such as __shfl_down_sync(0xffffffff, value, 1)"),
+    (r"__attribute__\s*\(\s*\(\s*(?:constructor|destructor)", "constructor functions", "kernels have no start-up code"),
+)  # fmt: skip
+
+# Headers that a kernel may include: CUDA's (device/include), PyCUDA's, and the C library's pure ones.
+PLAIN_HEADERS = {
+    "assert.h", "cassert", "cfloat", "climits", "cmath", "cstddef", "cstdint", "cstdio", "cstdlib", "cstring",
+    "float.h", "inttypes.h", "limits", "limits.h", "math.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+    "stdlib.h", "string.h", "type_traits", "utility", "initializer_list", "array", "tuple", "complex.h",
+}  # fmt: skip
+PYCUDA_HEADERS = {"pycuda-complex.hpp", "pycuda-complex-impl.hpp", "pycuda-helpers.hpp"}
+REFUSED_HEADERS = {
+    "curand_kernel.h": "cuRAND in kernels: draw the numbers in Python and pass an array",
+    "mma.h": "tensor-core intrinsics: multiply with ordinary code",
+    "cuda/barrier": "libcu++: use __syncthreads()",
+    "cuda/pipeline": "libcu++: copy with ordinary code",
+}
+
+
+def find_refused(source: str, folders: Sequence[Path], own_headers: Path) -> list[tuple[int, str]]:
+    """Return (line, sentence) for each thing in `source` that is not supported, in the order of lines.
+
+    `folders` are the learner's -I folders: their own headers are allowed. `own_headers` holds CUDA's, as made for the
+    CPU.
+    """
+    visible = cuda_source.masked(source)
+    found = []
+    for pattern, what, instead in REFUSED:
+        for match in re.finditer(pattern, visible):
+            line = cuda_source.line_of(visible, match.start())
+            found.append((line, f"the CPU stand-in leaves out {what}: {instead}"))
+    for line, name, _ in cuda_source.includes(source):
+        sentence = _refused_header(name, folders, own_headers)
+        if sentence:
+            found.append((line, sentence))
+    return sorted(found)
+
+
+def _refused_header(name: str, folders: Sequence[Path], own_headers: Path) -> str:
+    if name in PLAIN_HEADERS or name in PYCUDA_HEADERS or (own_headers / name).is_file():
+        return ""
+    if name in REFUSED_HEADERS:
+        return f"the CPU stand-in leaves out {REFUSED_HEADERS[name]}"
+    if name.startswith(("thrust/", "cub/", "cuda/")):
+        return f"the CPU stand-in leaves out {name.partition('/')[0]}: write the algorithm out, or use pycuda.gpuarray"
+    if any((folder / name).is_file() for folder in folders):
+        return ""
+    return f"{name} is not a header that a kernel can include here: there is no such file in the folders given by -I"

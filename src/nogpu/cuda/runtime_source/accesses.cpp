@@ -1,0 +1,78 @@
+// Called by kernels whose memory accesses the compiler reports (compiler.py says when). The names are those that GCC's
+// and clang's -fsanitize=thread emits; libtsan itself is not linked. In this build only volatile accesses matter:
+// code without barriers among the lanes of a warp relies on their happening in lock-step.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernel_interface.h"
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+void __tsan_read_range(void*, size_t) {}
+void __tsan_write_range(void*, size_t) {}
+void* __tsan_memcpy(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes); }
+void* __tsan_memmove(void* to, const void* from, size_t bytes) { return memmove(to, from, bytes); }
+void* __tsan_memset(void* to, int value, size_t bytes) { return memset(to, value, bytes); }
+
+#define NOGPU_ACCESS(BYTES)                                            \
+  void __tsan_read##BYTES(void*) {}                                    \
+  void __tsan_write##BYTES(void*) {}                                   \
+  void __tsan_unaligned_read##BYTES(void*) {}                          \
+  void __tsan_unaligned_write##BYTES(void*) {}                         \
+  void __tsan_volatile_read##BYTES(void*) { nogpu_yield(); }           \
+  void __tsan_volatile_write##BYTES(void*) { nogpu_yield(); }          \
+  void __tsan_unaligned_volatile_read##BYTES(void*) { nogpu_yield(); } \
+  void __tsan_unaligned_volatile_write##BYTES(void*) { nogpu_yield(); }
+NOGPU_ACCESS(1)
+NOGPU_ACCESS(2)
+NOGPU_ACCESS(4)
+NOGPU_ACCESS(8)
+NOGPU_ACCESS(16)
+
+void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void __tsan_atomic_signal_fence(int) {}
+
+#define NOGPU_FETCH(BITS, T, NAME)                                              \
+  T __tsan_atomic##BITS##_fetch_##NAME(volatile T* address, T value, int) {     \
+    return __atomic_fetch_##NAME(address, value, __ATOMIC_SEQ_CST);             \
+  }
+#define NOGPU_ATOMICS(BITS, T)                                                                               \
+  T __tsan_atomic##BITS##_load(const volatile T* address, int) {                                             \
+    return __atomic_load_n(address, __ATOMIC_SEQ_CST);                                                       \
+  }                                                                                                          \
+  void __tsan_atomic##BITS##_store(volatile T* address, T value, int) {                                      \
+    __atomic_store_n(address, value, __ATOMIC_SEQ_CST);                                                      \
+  }                                                                                                          \
+  T __tsan_atomic##BITS##_exchange(volatile T* address, T value, int) {                                      \
+    return __atomic_exchange_n(address, value, __ATOMIC_SEQ_CST);                                            \
+  }                                                                                                          \
+  int __tsan_atomic##BITS##_compare_exchange_strong(volatile T* address, T* expected, T value, int, int) {   \
+    return __atomic_compare_exchange_n(address, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+  }                                                                                                          \
+  int __tsan_atomic##BITS##_compare_exchange_weak(volatile T* address, T* expected, T value, int, int) {     \
+    return __atomic_compare_exchange_n(address, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);  \
+  }                                                                                                          \
+  T __tsan_atomic##BITS##_compare_exchange_val(volatile T* address, T expected, T value, int, int) {         \
+    __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+    return expected;                                                                                         \
+  }                                                                                                          \
+  NOGPU_FETCH(BITS, T, add)                                                                                  \
+  NOGPU_FETCH(BITS, T, sub)                                                                                  \
+  NOGPU_FETCH(BITS, T, and)                                                                                  \
+  NOGPU_FETCH(BITS, T, or)                                                                                   \
+  NOGPU_FETCH(BITS, T, xor)                                                                                  \
+  NOGPU_FETCH(BITS, T, nand)
+NOGPU_ATOMICS(8, uint8_t)
+NOGPU_ATOMICS(16, uint16_t)
+NOGPU_ATOMICS(32, uint32_t)
+NOGPU_ATOMICS(64, uint64_t)
+
+}  // extern "C"
+#pragma GCC visibility pop

@@ -1,0 +1,279 @@
+#include "block.h"
+
+#include <cstdio>
+#include <cstring>
+
+extern "C" {
+__attribute__((tls_model("initial-exec"), visibility("default"))) __thread nogpu::ThreadContext nogpu_context;
+}
+
+namespace nogpu {
+
+namespace {
+
+Fiber* after_finish(Worker* worker);
+
+void fiber_main() {
+  Worker* worker = current_worker();
+  worker->in_kernel = 1;
+  worker->launch->kernel->run(worker->launch->arguments.data());
+  worker->in_kernel = 0;
+  Fiber* self = worker->current;
+  self->wait = Wait::Finished;
+  Fiber* next = nogpu_context.waited && !worker->launch->stop.load(std::memory_order_relaxed) ? after_finish(worker) : nullptr;
+  if (next) {
+    worker->current = next;
+    nogpu_switch(&self->stack_pointer, next->stack_pointer);
+  } else {
+    nogpu_switch(&self->stack_pointer, worker->main_stack_pointer);
+  }
+  __builtin_unreachable();
+}
+
+Fiber* take_fiber(Worker* worker) {
+  Fiber* fiber;
+  if (worker->unused.empty()) {
+    fiber = new_fiber();
+    if (!fiber) return nullptr;
+  } else {
+    fiber = worker->unused.back();
+    worker->unused.pop_back();
+  }
+  prepare_fiber(fiber, fiber_main);
+  return fiber;
+}
+
+bool can_run(const Worker* worker, const Fiber* fiber) {
+  switch (fiber->wait) {
+    case Wait::Barrier: return fiber->generation != worker->generation;
+    case Wait::Exchange: return !fiber->exchange->open;
+    case Wait::ActiveMask: return fiber->active_mask != 0;
+    case Wait::Finished: return false;
+    default: return true;
+  }
+}
+
+// Nobody can run: the lanes that asked for __activemask() at the same line are then the converged ones.
+bool answer_active_mask(Worker* worker) {
+  Fiber* first = nullptr;
+  for (Fiber* fiber : worker->ring)
+    if (fiber->wait == Wait::ActiveMask && fiber->active_mask == 0) { first = fiber; break; }
+  if (!first) return false;
+  auto same = [first](const Fiber* other) {
+    return other->wait == Wait::ActiveMask && other->active_mask == 0 &&
+           other->line == first->line && other->linear / 32 == first->linear / 32;
+  };
+  unsigned mask = 0;
+  for (Fiber* fiber : worker->ring)
+    if (same(fiber)) mask |= 1u << (fiber->linear & 31);
+  std::vector<Fiber*> lanes;
+  for (Fiber* fiber : worker->ring)
+    if (same(fiber)) lanes.push_back(fiber);
+  for (Fiber* fiber : lanes) fiber->active_mask = mask;
+  return true;
+}
+
+// Nobody in the block can ever run again: say who waits for what.
+void record_deadlock(Worker* worker) {
+  Fiber* lane = nullptr;
+  Fiber* barrier = nullptr;
+  for (Fiber* fiber : worker->ring) {
+    if (fiber->wait == Wait::Exchange && !lane) lane = fiber;
+    if (fiber->wait == Wait::Barrier && !barrier) barrier = fiber;
+  }
+  char message[400];
+  Fiber* who = lane ? lane : barrier;
+  if (lane) {
+    Exchange* exchange = lane->exchange;
+    unsigned missing = exchange->mask & worker->warps[lane->linear / 32].live & ~exchange->arrived;
+    snprintf(message, sizeof message,
+             "deadlock: the warp operation in line %d waits for lane %d of mask 0x%08x, which never comes%s",
+             lane->line, __builtin_ffs(missing) - 1, exchange->mask,
+             barrier ? "; other threads wait at a barrier" : "");
+    if (barrier) {
+      size_t used = strlen(message);
+      snprintf(message + used, sizeof message - used, " in line %d", barrier->line);
+    }
+  } else {
+    snprintf(message, sizeof message, "deadlock: the barrier in line %d is reached by %u of the %u threads alive",
+             barrier ? barrier->line : 0, worker->arrived, worker->live);
+  }
+  if (who) nogpu_context.linear = who->linear, nogpu_context.thread = who->thread;
+  fault_here(FaultKind::Deadlock, message);
+}
+
+// The running thread was started last, and it waits now: the one behind it is the next to start.
+void start_after(ThreadContext& context) {
+  context.next = context.linear + 1;
+  uint3 next = context.thread;
+  if (++next.x == context.block_size.x) {
+    next.x = 0;
+    if (++next.y == context.block_size.y) next.y = 0, next.z++;
+  }
+  context.next_thread = next;
+}
+
+void switch_to(Worker* worker, Fiber* from, Fiber* to) {
+  worker->current = to;
+  if (to != from) nogpu_switch(&from->stack_pointer, to->stack_pointer);
+}
+
+// The running fiber is out of threads: return who runs next, or null when the block is done (or stuck: a fault).
+Fiber* after_finish(Worker* worker) {
+  std::vector<Fiber*>& ring = worker->ring;
+  size_t size = ring.size();
+  if (worker->position >= size || ring[worker->position] != worker->current) {
+    worker->unused.push_back(worker->current);  // it never waited; nobody starts on it before this block ends
+    worker->position = size;
+  } else if (++worker->finished_in_ring * 2 > size + 16) {  // keep walks around the ring short
+    size_t kept = 0, position = 0;
+    for (size_t i = 0; i < size; i++) {
+      if (i == worker->position) position = kept;
+      if (ring[i]->wait == Wait::Finished) worker->unused.push_back(ring[i]);
+      else ring[kept++] = ring[i];
+    }
+    ring.resize(size = kept);
+    worker->position = position ? position - 1 : size;
+    worker->finished_in_ring = 0;
+  }
+  do {
+    size_t position = worker->position;
+    bool alive = false;
+    for (size_t step = 0; step < size; step++) {
+      if (++position >= size) position = 0;
+      Fiber* fiber = ring[position];
+      if (can_run(worker, fiber)) {
+        worker->position = position;
+        return fiber;
+      }
+      alive = alive || fiber->wait != Wait::Finished;
+    }
+    if (!alive) return nullptr;
+  } while (answer_active_mask(worker));
+  record_deadlock(worker);
+  worker->abandoned = true;
+  return nullptr;
+}
+
+}  // namespace
+
+// The first thread of this block that waits: from here on, somebody has to keep account of who is alive.
+void begin_waiting(Worker* worker) {
+  ThreadContext& context = nogpu_context;
+  context.waited = 1;
+  unsigned finished = context.linear, warps = (context.count + 31) / 32;
+  worker->live = context.count - finished;
+  if (worker->warps.size() < warps) worker->warps.resize(warps);
+  for (unsigned w = 0; w < warps; w++) {
+    unsigned lanes = context.count - w * 32 >= 32 ? ~0u : (1u << (context.count - w * 32)) - 1;
+    unsigned gone = finished <= w * 32 ? 0 : finished >= w * 32 + 32 ? ~0u : (1u << (finished - w * 32)) - 1;
+    worker->warps[w].live = lanes & ~gone;
+    worker->warps[w].latest = nullptr;
+    for (auto& exchange : worker->warps[w].exchanges) exchange->open = false, exchange->readers = 0;
+  }
+}
+
+// Give the CPU to another thread of the block; return when the calling thread's wait is over.
+void wait_here(Worker* worker, Wait wait, int line) {
+  ThreadContext& context = nogpu_context;
+  Fiber* self = worker->current;
+  if (!context.waited) begin_waiting(worker);
+  if (worker->position >= worker->ring.size() || worker->ring[worker->position] != self) {
+    worker->position = worker->ring.size();
+    worker->ring.push_back(self);
+    start_after(context);
+  }
+  self->wait = wait;
+  self->line = line;
+  self->linear = context.linear;
+  self->thread = context.thread;
+  if (context.next < context.count) {  // start the next thread on a fiber of its own
+    Fiber* fresh = take_fiber(worker);
+    if (!fresh) {
+      fault_here(FaultKind::OutOfMemory, "there is no memory for the stacks of the block's threads");
+      abandon_block();
+    }
+    worker->position = worker->ring.size();
+    switch_to(worker, self, fresh);
+  } else {
+    if (worker->launch->stop.load(std::memory_order_relaxed)) abandon_block();
+    for (;;) {
+      size_t size = worker->ring.size(), position = worker->position;
+      Fiber* next = nullptr;
+      for (size_t step = 0; step < size && !next; step++) {
+        if (++position >= size) position = 0;
+        if (can_run(worker, worker->ring[position])) next = worker->ring[position];
+      }
+      if (next) {
+        worker->position = position;
+        __builtin_prefetch(worker->ring[position + 1 < size ? position + 1 : 0]->stack_pointer);
+        switch_to(worker, self, next);
+        break;
+      }
+      if (!answer_active_mask(worker)) {
+        record_deadlock(worker);
+        abandon_block();
+      }
+    }
+  }
+  resume(worker);
+}
+
+void fault_here(FaultKind kind, const char* message, uint64_t address) {
+  Worker* worker = current_worker();
+  Fault fault{};
+  fault.kind = kind;
+  fault.thread = nogpu_context.thread;
+  fault.block = nogpu_context.block;
+  fault.address = address;
+  snprintf(fault.kernel, sizeof fault.kernel, "%s", worker->launch->kernel->name);
+  snprintf(fault.message, sizeof fault.message, "%s", message);
+  record_fault(fault);
+  worker->launch->stop.store(true);
+}
+
+void fault_of_ending(Launch* launch) {
+  char message[100] = "";
+  if (static_cast<FaultKind>(launch->ending.load()) == FaultKind::Timeout)
+    snprintf(message, sizeof message, "still running after %g seconds", launch->limit_seconds);
+  fault_here(static_cast<FaultKind>(launch->ending.load()), message);
+}
+
+void abandon_block() {
+  Worker* worker = current_worker();
+  worker->in_kernel = 0;
+  if (worker->launch->ending) fault_of_ending(worker->launch);
+  worker->abandoned = true;
+  void* nobody;
+  nogpu_switch(&nobody, worker->main_stack_pointer);
+  __builtin_unreachable();
+}
+
+bool run_block(Worker* worker) {
+  worker->ring.clear();
+  worker->position = worker->finished_in_ring = 0;
+  worker->arrived = worker->votes = 0;
+  worker->abandoned = false;
+  ThreadContext& context = nogpu_context;
+  context.next = context.waited = 0;
+  context.next_thread = {0, 0, 0};
+  Fiber* fiber = take_fiber(worker);
+  if (!fiber) {
+    fault_here(FaultKind::OutOfMemory, "there is no memory for the stack of a thread");
+    return false;
+  }
+  worker->current = fiber;
+  nogpu_switch(&worker->main_stack_pointer, fiber->stack_pointer);
+  // Now the block is done, or abandoned. All its fibers can be used again; one that never waited is not in the ring.
+  bool known = context.waited && !worker->abandoned;
+  for (Fiber* each : worker->ring) {
+    known = known || each == worker->current;
+    worker->unused.push_back(each);
+  }
+  if (!known) worker->unused.push_back(worker->current);
+  worker->ring.clear();
+  worker->current = nullptr;
+  return !worker->abandoned && !worker->launch->stop;
+}
+
+}  // namespace nogpu

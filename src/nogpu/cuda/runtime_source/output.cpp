@@ -1,0 +1,82 @@
+// What kernels print is kept until the host synchronises, as on a GPU; and the other services a kernel may ask for.
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "block.h"
+
+using namespace nogpu;
+
+namespace {
+
+constexpr size_t LIMIT = 1 << 20;  // CUDA's default printf buffer, cudaLimitPrintfFifoSize
+
+struct Output {
+  std::mutex mutex;
+  std::string text;
+  size_t dropped = 0;
+};
+
+Output& output() {
+  static Output* instance = new Output();
+  return *instance;
+}
+
+}  // namespace
+
+extern "C" {
+
+int nogpu_printf(const char* format, ...) {
+  RuntimeSection section(current_worker());
+  char line[4096];
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  if (length < 0) return length;
+  Output& out = output();
+  std::lock_guard<std::mutex> lock(out.mutex);
+  if (out.text.size() + strlen(line) > LIMIT) out.dropped++;
+  else out.text += line;
+  return length;
+}
+
+__attribute__((visibility("default"))) size_t nogpu_take_output(char* buffer, size_t bytes, size_t* dropped) {
+  Output& out = output();
+  std::lock_guard<std::mutex> lock(out.mutex);
+  size_t taken = out.text.size() < bytes ? out.text.size() : bytes;
+  memcpy(buffer, out.text.data(), taken);
+  out.text.erase(0, taken);
+  *dropped = out.dropped;
+  out.dropped = 0;
+  return taken;
+}
+
+void nogpu_assert_failed(const char* expression, const char* file, int line, const char* function) {
+  RuntimeSection section(current_worker());
+  char message[400];
+  snprintf(message, sizeof message, "%s:%d: %s: assertion `%s` failed", file, line, function, expression);
+  fault_here(FaultKind::Assertion, message);
+  abandon_block();
+}
+
+void nogpu_trap(const char* what) {
+  RuntimeSection section(current_worker());
+  fault_here(FaultKind::Trap, what);
+  abandon_block();
+}
+
+void* nogpu_device_malloc(size_t bytes) {
+  RuntimeSection section(current_worker());
+  return malloc(bytes);
+}
+
+void nogpu_device_free(void* pointer) {
+  RuntimeSection section(current_worker());
+  free(pointer);
+}
+
+}  // extern "C"

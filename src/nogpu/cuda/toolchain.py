@@ -1,0 +1,83 @@
+"""The machine's C++ compiler as this package uses it: which one, with which flags, and how it is run.
+
+`runtime` builds the runtime with it, `compiler` the kernels.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..compiler import find_compiler
+from .errors import Result, cuda_error
+
+CPU_DESCRIPTION = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A C++ compiler, and what a compiled file depends on besides its source."""
+
+    program: str
+    identity: str  # compiler version and CPU: code compiled for one is not used with another
+    is_clang: bool
+    cpu_flags: tuple[str, ...]
+
+    @staticmethod
+    @functools.cache
+    def find() -> Toolchain:
+        """Return the compiler of this machine. Raises PyCUDA's RuntimeError where there is none."""
+        compiler = find_compiler()
+        if compiler is None:
+            raise cuda_error(
+                "cuInit",
+                Result.NO_DEVICE,
+                "the CPU stand-in for CUDA needs a C++ compiler: install g++ or clang++ (Debian, Ubuntu: "
+                "sudo apt install g++), or name one in the environment variable CXX",
+            )
+        x86 = platform.machine() in ("x86_64", "AMD64")
+        return Toolchain(
+            program=str(compiler.path),
+            identity=f"{compiler.path} {compiler.version} {platform.machine()} {_cpu()}",
+            is_clang="clang" in compiler.version,
+            cpu_flags=("-march=native",) if x86 else (),
+        )
+
+    def run(self, arguments: Sequence[str], source: str, what: str) -> None:
+        """Compile our own `source`, given on standard input. A failure is ours, and says what could not be built."""
+        answer = self.try_run(arguments, source)
+        if answer.returncode != 0:
+            raise cuda_error("cuInit", Result.UNKNOWN, f"{self.program} could not build {what}:\n{answer.stderr}")
+
+    def try_run(self, arguments: Sequence[str], source: str) -> subprocess.CompletedProcess[str]:
+        """Run the compiler on `source`; its messages are in English and without colour."""
+        return subprocess.run(
+            [self.program, *arguments],
+            input=source,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=_environment(),
+        )
+
+
+@functools.cache
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "LC_ALL": "C.UTF-8", "GCC_COLORS": ""}
+
+
+@functools.cache
+def _cpu() -> str:
+    """Return what tells CPUs with different instructions apart: a cache may lie on a disk that machines share."""
+    try:
+        lines = CPU_DESCRIPTION.read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("flags", "Features", "model name")
+    return " ".join(sorted({line.partition(":")[2].strip() for line in lines if line.startswith(wanted)}))

@@ -1,0 +1,145 @@
+"""Compile errors as a learner reads them, what is refused by name, and a cache that nothing hurts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pycuda.driver as drv
+import pytest
+from pycuda.compiler import SourceModule
+
+from nogpu.cuda import cache, compiler, cubin
+
+GOOD = "__global__ void k(int* a) { a[0] = 1; }"
+
+
+def message(source: str, **options: object) -> str:
+    with pytest.raises(drv.CompileError) as caught:
+        SourceModule(source, **options)
+    assert "nogpu" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("a[i] = b[i];", 'error: identifier "b" is undefined'),
+        ("a[i] = 1", 'error: expected a ";"'),
+        ("int x = a[i].y;", "error"),
+        ("a[i] = threadIdx.w;", "error"),
+        ("float* p = a;", r'a value of type "int\*" cannot be used as a "float\*"'),
+        ("const int c = 1; c = 2;", 'assignment of read-only variable|modifiable lvalue'),
+        ("__shfl_sync(1);", "error"),
+        ("Body b;", 'identifier "Body" is undefined'),
+    ],
+)  # fmt: skip
+def test_errors_are_on_the_learners_lines(line: str, says: str) -> None:
+    text = message(f"__global__ void k(int* a) {{\n  int i = threadIdx.x;\n  {line}\n}}")
+    assert "kernel.cu(3): error" in text and re.search(says, text), text
+    assert f"  {line}" in text  # the line itself is shown
+
+
+def test_errors_behind_dynamic_shared_memory_keep_their_lines() -> None:
+    text = message("__global__ void k(int* a) {\n  extern __shared__\n    int s[];\n  s[0] = oops;\n}")
+    assert 'kernel.cu(4): error: identifier "oops" is undefined' in text
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("texture<float, 1> t;", "textures"),
+        ("__global__ void k() { k<<<1, 1>>>(); }", "dynamic parallelism"),
+        ('__global__ void k() { asm("mov.u32 %0, %laneid;"); }', "inline PTX"),
+        ("__global__ void k() { wmma::fragment<int> f; }", "tensor-core"),
+        ("#include <curand_kernel.h>", "cuRAND"),
+        ("#include <thrust/sort.h>", "thrust"),
+        ("#include <mma.h>", "tensor-core"),
+        ("__global__ void k(int* a) { a[0] = __shfl_down(1, 2); }", "__shfl_down_sync"),
+        ("#include <fstream>", "not a header that a kernel can include"),
+        ("cudaGraph_t g;", "CUDA graphs"),
+    ],
+)
+def test_what_is_left_out_is_refused_by_name(source: str, name: str) -> None:
+    assert name in message(source, no_extern_c=True)
+
+
+def test_words_in_comments_and_strings_are_not_refused() -> None:
+    SourceModule('// asm texture<float> <<<\n__global__ void k() { printf("asm <<< wmma:: %d\\n", 1); }')
+
+
+def test_own_headers_are_followed(tmp_path: Path) -> None:
+    header = tmp_path / "mine.h"
+    out = []
+    for value in (3, 4):
+        header.write_text(f"#define VALUE {value}\n__global__ void hidden(int* a) {{ a[0] = VALUE; }}\n")
+        module = SourceModule('#include "mine.h"\n' + GOOD, include_dirs=[str(tmp_path)])
+        memory = drv.managed_zeros(1, "i4", mem_flags=drv.mem_attach_flags.GLOBAL)
+        module.get_function("hidden")(memory, block=(1, 1, 1))
+        drv.Context.synchronize()
+        out.append(int(memory[0]))
+    assert out == [3, 4]
+
+
+def test_a_call_to_nowhere_is_named() -> None:
+    with pytest.raises(drv.LogicError, match=r"unresolved extern function.*missing"):
+        SourceModule("int missing(int); __global__ void k(int* a) { a[0] = missing(1); }")
+
+
+def test_cubins_of_others_are_refused() -> None:
+    for image in (b"", b"\x7fELF" + b"\0" * 100, b".version 7.0 .target sm_75"):
+        with pytest.raises(drv.LogicError, match="device kernel image is invalid"):
+            drv.module_from_buffer(image)
+
+
+def test_a_cubin_knows_its_source(tmp_path: Path) -> None:
+    image = compiler.compile_cubin(GOOD, ("-DX=1",))
+    assert cubin.unpack(image) == cubin.Origin(GOOD, ("-DX=1",))
+    (tmp_path / "k.cubin").write_bytes(image)
+    drv.module_from_file(str(tmp_path / "k.cubin"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NOGPU_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_concurrent_writers_and_cut_files(folder: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: cache.store("same", bytes(100_000)), range(40)))
+    assert cache.load("same") == bytes(100_000) and not list(folder.glob(".new-*"))
+    (folder / "same").write_bytes((folder / "same").read_bytes()[:5000])  # as after a crash or a full disk
+    assert cache.load("same") is None and not (folder / "same").exists()
+
+
+def test_a_deleted_folder_and_one_that_cannot_be(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.store("a", b"1")
+    shutil.rmtree(folder)
+    assert cache.load("a") is None
+    cache.store("a", b"2")
+    assert cache.load("a") == b"2"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NOGPU_CACHE_DIR", str(tmp_path / "file" / "below"))
+    cache.store("a", b"3")  # nothing can be kept there, and nothing happens
+    assert cache.load("a") is None
+
+
+def test_compiling_without_a_place_for_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NOGPU_CACHE_DIR", str(tmp_path / "file" / "below"))
+    SourceModule(GOOD).get_function("k")
+
+
+@pytest.mark.full
+def test_everything_is_built_by_several_processes_at_once(tmp_path: Path) -> None:
+    code = "import pycuda.autoinit; from pycuda.compiler import SourceModule; " + \
+        f"SourceModule({GOOD!r}).get_function('k')"  # fmt: skip
+    environment = {**os.environ, "NOGPU_CACHE_DIR": str(tmp_path)}
+    processes = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
+    assert [process.wait(timeout=300) for process in processes] == [0] * 4

@@ -1,0 +1,10 @@
+# expects: leave no time in the list
+def benchmark(function, synchronize, clock, warmup, repeats):
+    times = []
+    for _ in range(warmup + repeats):
+        synchronize()
+        start = clock()
+        function()
+        synchronize()
+        times.append(clock() - start)
+    return times

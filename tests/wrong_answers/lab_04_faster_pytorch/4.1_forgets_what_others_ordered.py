@@ -1,0 +1,12 @@
+# expects: work that was in the queue before
+def benchmark(function, synchronize, clock, warmup, repeats):
+    for _ in range(warmup):
+        function()
+        synchronize()
+    times = []
+    for _ in range(repeats):
+        start = clock()
+        function()
+        synchronize()
+        times.append(clock() - start)
+    return times

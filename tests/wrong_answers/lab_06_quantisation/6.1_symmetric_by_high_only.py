@@ -1,0 +1,9 @@
+# expects: may be the negative one
+def int8_parameters(low, high, symmetric):
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        return 1.0, 0
+    if symmetric:
+        return (high or -low) / 127, 0
+    scale = (high - low) / 255
+    return scale, round(-128 - low / scale)

