@@ -145,6 +145,7 @@ def with_threads(threads: int) -> dict[str, float]:
     """Return `stand_in()` of a fresh process whose kernels use so many threads."""
     code = "import json, nogpu_cuda; print(json.dumps(nogpu_cuda.stand_in()))"
     environment = {**os.environ, "NOGPU_THREADS": str(threads), "PYTHONPATH": str(Path(__file__).parent)}
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # its threads spin, and CPU time would count them
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return json.loads(answer.stdout.splitlines()[-1])
 

@@ -76,6 +76,16 @@ class Student(ABC):
         """Seed torch, NumPy and random where the learner's code runs."""
         self.ask("seed", number)
 
+    def inspect(self, source: str, kernel: str, *arguments: Any, **launch: Any) -> Any:
+        """Run a kernel of the learner's CUDA C text under the sanitizer and return its Report (`coursekit.inspect`).
+
+        `arguments` are NumPy arrays, changed in place, and NumPy scalars; `launch` is block=, grid=, shared=, options=,
+        orders=. A kernel needs nothing of the learner's Python: `course grade` runs it in a fresh sandbox.
+        """
+        from coursekit.inspection import inspect
+
+        return inspect(source, kernel, *arguments, **launch)
+
     def _taken(self, value: Any) -> Any:
         """Give each Handle in a reply its way back to this student."""
         if isinstance(value, Handle):

@@ -33,7 +33,7 @@ def message(source: str, **options: object) -> str:
         ("a[i] = 1", 'error: expected a ";"'),
         ("int x = a[i].y;", "error"),
         ("a[i] = threadIdx.w;", "error"),
-        ("float* p = a;", r'a value of type "int\*" cannot be used as a "float\*"'),
+        ("float* p = a;", r'a value of type "int ?\*" cannot be used as a "float ?\*"'),
         ("const int c = 1; c = 2;", 'assignment of read-only variable|modifiable lvalue'),
         ("__shfl_sync(1);", "error"),
         ("Body b;", 'identifier "Body" is undefined'),

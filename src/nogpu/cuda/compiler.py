@@ -128,7 +128,9 @@ class Options:
 
 def _flags(toolchain: Toolchain, build: Build, standard: str, reports: bool) -> list[str]:
     flags = [f"-std={standard}", *LANGUAGE, *toolchain.cpu_flags, *build.flags]
-    if not toolchain.is_clang:
+    if toolchain.is_clang:
+        flags.append("-Wno-invalid-constexpr")  # PyCUDA's complex numbers have a constexpr that calls log
+    else:
         # Symbols of inline functions would otherwise be shared by all modules of the process.
         flags += ["-fno-gnu-unique", "-fno-semantic-interposition"]
     if reports:

@@ -12,8 +12,9 @@ namespace nogpu {
 
 // What a running CUDA thread can know about itself. One per worker: a worker runs one CUDA thread at a time.
 struct ThreadContext {
-  uint3 thread, block, block_size, grid_size;
-  unsigned linear;    // index of the running thread within its block, x fastest
+  uint3 thread;
+  unsigned linear;  // index of the running thread within its block, x fastest
+  uint3 block, block_size, grid_size;
   unsigned next;      // first thread of the block that has not been started
   unsigned count;     // threads in the block
   unsigned waited;    // not 0 once a thread of this block has had to wait

@@ -72,10 +72,7 @@ struct KernelOf<Function> {
         context.thread.x = x;
         context.linear = thread++;
         call(arguments, typename MakeIndices<count>::type());
-        if (__builtin_expect(context.waited, 0)) {
-          nogpu_thread_finished();
-          if (context.next == all) return;  // it waited itself, and all others were started meanwhile
-        }
+        if (__builtin_expect(context.waited, 0)) nogpu_thread_finished();  // does not return to a thread that waited
       }
       x = 0;
       if (++y == rows) y = 0, z++;

@@ -23,7 +23,11 @@
 #define __managed__
 #define __constant__ __attribute__((used, visibility("default")))
 // One copy for each CPU thread: a block runs on one CPU thread from its beginning to its end.
+#ifdef __clang__  // which would keep only the elements that it sees used, and the driver tells the arrays' sizes
+#define __shared__ __attribute__((used)) static thread_local
+#else
 #define __shared__ static thread_local
+#endif
 // `extern __shared__ T name[];` is rewritten (rewrite.py) to this: one array, seen as many types.
 #define NOGPU_DYNAMIC_SHARED(...) extern __thread __VA_ARGS__ __asm__("nogpu_dynamic_shared")
 

@@ -11,25 +11,6 @@ namespace nogpu {
 
 namespace {
 
-Fiber* after_finish(Worker* worker);
-
-void fiber_main() {
-  Worker* worker = current_worker();
-  worker->in_kernel = 1;
-  worker->launch->kernel->run(worker->launch->arguments.data());
-  worker->in_kernel = 0;
-  Fiber* self = worker->current;
-  self->wait = Wait::Finished;
-  Fiber* next = nogpu_context.waited && !worker->launch->stop.load(std::memory_order_relaxed) ? after_finish(worker) : nullptr;
-  if (next) {
-    worker->current = next;
-    nogpu_switch(&self->stack_pointer, next->stack_pointer);
-  } else {
-    nogpu_switch(&self->stack_pointer, worker->main_stack_pointer);
-  }
-  __builtin_unreachable();
-}
-
 Fiber* take_fiber(Worker* worker) {
   Fiber* fiber;
   if (worker->unused.empty()) {
@@ -39,7 +20,7 @@ Fiber* take_fiber(Worker* worker) {
     fiber = worker->unused.back();
     worker->unused.pop_back();
   }
-  prepare_fiber(fiber, fiber_main);
+  fiber->wait = Wait::None;
   return fiber;
 }
 
@@ -113,37 +94,34 @@ void start_after(ThreadContext& context) {
   context.next_thread = next;
 }
 
-void switch_to(Worker* worker, Fiber* from, Fiber* to) {
-  worker->current = to;
-  if (to != from) nogpu_switch(&from->stack_pointer, to->stack_pointer);
+// Take the fibers that are done out of the ring, so that walks around it stay short.
+void shorten_ring(Worker* worker) {
+  std::vector<Fiber*>& ring = worker->ring;
+  if (++worker->finished_in_ring * 2 <= ring.size() + 16) return;
+  size_t kept = 0, position = 0;
+  for (size_t i = 0; i < ring.size(); i++) {
+    if (i == worker->position) position = kept;
+    if (ring[i]->wait == Wait::Finished) worker->unused.push_back(ring[i]);
+    else ring[kept++] = ring[i];
+  }
+  ring.resize(kept);
+  worker->position = position ? position - 1 : kept;
+  worker->finished_in_ring = 0;
 }
 
-// The running fiber is out of threads: return who runs next, or null when the block is done (or stuck: a fault).
-Fiber* after_finish(Worker* worker) {
+// Return the next fiber in the ring that can run, or null: then all have finished, or (a fault is recorded) the rest
+// can never go on.
+Fiber* next_in_ring(Worker* worker) {
   std::vector<Fiber*>& ring = worker->ring;
-  size_t size = ring.size();
-  if (worker->position >= size || ring[worker->position] != worker->current) {
-    worker->unused.push_back(worker->current);  // it never waited; nobody starts on it before this block ends
-    worker->position = size;
-  } else if (++worker->finished_in_ring * 2 > size + 16) {  // keep walks around the ring short
-    size_t kept = 0, position = 0;
-    for (size_t i = 0; i < size; i++) {
-      if (i == worker->position) position = kept;
-      if (ring[i]->wait == Wait::Finished) worker->unused.push_back(ring[i]);
-      else ring[kept++] = ring[i];
-    }
-    ring.resize(size = kept);
-    worker->position = position ? position - 1 : size;
-    worker->finished_in_ring = 0;
-  }
   do {
-    size_t position = worker->position;
+    size_t size = ring.size(), position = worker->position;
     bool alive = false;
     for (size_t step = 0; step < size; step++) {
       if (++position >= size) position = 0;
       Fiber* fiber = ring[position];
       if (can_run(worker, fiber)) {
         worker->position = position;
+        if (position + 1 < size) __builtin_prefetch(ring[position + 1]->stack_pointer);
         return fiber;
       }
       alive = alive || fiber->wait != Wait::Finished;
@@ -173,50 +151,24 @@ void begin_waiting(Worker* worker) {
   }
 }
 
-// Give the CPU to another thread of the block; return when the calling thread's wait is over.
-void wait_here(Worker* worker, Wait wait, int line) {
-  ThreadContext& context = nogpu_context;
+void finish_fiber() {
+  Worker* worker = current_worker();
+  worker->in_kernel = 0;
   Fiber* self = worker->current;
-  if (!context.waited) begin_waiting(worker);
-  if (worker->position >= worker->ring.size() || worker->ring[worker->position] != self) {
-    worker->position = worker->ring.size();
-    worker->ring.push_back(self);
-    start_after(context);
-  }
-  self->wait = wait;
-  self->line = line;
-  self->linear = context.linear;
-  self->thread = context.thread;
-  if (context.next < context.count) {  // start the next thread on a fiber of its own
-    Fiber* fresh = take_fiber(worker);
-    if (!fresh) {
-      fault_here(FaultKind::OutOfMemory, "there is no memory for the stacks of the block's threads");
-      abandon_block();
+  self->wait = Wait::Finished;
+  Fiber* next = nullptr;
+  if (nogpu_context.waited && !worker->launch->stop.load(std::memory_order_relaxed)) {
+    if (worker->position < worker->ring.size() && worker->ring[worker->position] == self) {
+      shorten_ring(worker);
+    } else {
+      worker->unused.push_back(self);  // it never waited; nobody starts on it before this block ends
+      worker->position = worker->ring.size();
     }
-    worker->position = worker->ring.size();
-    switch_to(worker, self, fresh);
-  } else {
-    if (worker->launch->stop.load(std::memory_order_relaxed)) abandon_block();
-    for (;;) {
-      size_t size = worker->ring.size(), position = worker->position;
-      Fiber* next = nullptr;
-      for (size_t step = 0; step < size && !next; step++) {
-        if (++position >= size) position = 0;
-        if (can_run(worker, worker->ring[position])) next = worker->ring[position];
-      }
-      if (next) {
-        worker->position = position;
-        __builtin_prefetch(worker->ring[position + 1 < size ? position + 1 : 0]->stack_pointer);
-        switch_to(worker, self, next);
-        break;
-      }
-      if (!answer_active_mask(worker)) {
-        record_deadlock(worker);
-        abandon_block();
-      }
-    }
+    next = next_in_ring(worker);
   }
-  resume(worker);
+  if (!next) nogpu_leave(worker->main_stack_pointer, nullptr);
+  Step step = go_on_with(worker, next);
+  nogpu_leave(step.stack_pointer, step.value);
 }
 
 void fault_here(FaultKind kind, const char* message, uint64_t address) {
@@ -244,9 +196,7 @@ void abandon_block() {
   worker->in_kernel = 0;
   if (worker->launch->ending) fault_of_ending(worker->launch);
   worker->abandoned = true;
-  void* nobody;
-  nogpu_switch(&nobody, worker->main_stack_pointer);
-  __builtin_unreachable();
+  nogpu_leave(worker->main_stack_pointer, nullptr);
 }
 
 bool run_block(Worker* worker) {
@@ -263,7 +213,7 @@ bool run_block(Worker* worker) {
     return false;
   }
   worker->current = fiber;
-  nogpu_switch(&worker->main_stack_pointer, fiber->stack_pointer);
+  nogpu_enter(&worker->main_stack_pointer, fiber->top);
   // Now the block is done, or abandoned. All its fibers can be used again; one that never waited is not in the ring.
   bool known = context.waited && !worker->abandoned;
   for (Fiber* each : worker->ring) {
@@ -277,3 +227,48 @@ bool run_block(Worker* worker) {
 }
 
 }  // namespace nogpu
+
+extern "C" {
+
+void nogpu_fiber_main() {
+  Worker* worker = current_worker();
+  worker->in_kernel = 1;
+  worker->launch->kernel->run(worker->launch->arguments.data());
+  finish_fiber();
+}
+
+// Give the CPU to another thread of the block: one that has not been started, on a fiber of its own, or the next in the
+// ring that can run (perhaps the caller itself).
+Step nogpu_wait_step(Wait wait, int line, void* stack_pointer) {
+  Worker* worker = current_worker();
+  worker->in_kernel = 0;
+  ThreadContext& context = nogpu_context;
+  Fiber* self = worker->current;
+  if (!context.waited) begin_waiting(worker);
+  if (worker->position >= worker->ring.size() || worker->ring[worker->position] != self) {
+    worker->position = worker->ring.size();
+    worker->ring.push_back(self);
+    start_after(context);
+  }
+  self->stack_pointer = stack_pointer;
+  self->wait = wait;
+  self->line = line;
+  self->linear = context.linear;
+  self->thread = context.thread;
+  if (context.next < context.count) {
+    Fiber* fresh = take_fiber(worker);
+    if (!fresh) {
+      fault_here(FaultKind::OutOfMemory, "there is no memory for the stacks of the block's threads");
+      abandon_block();
+    }
+    worker->position = worker->ring.size();
+    worker->current = fresh;
+    return {nullptr, fresh->top};
+  }
+  if (worker->launch->stop.load(std::memory_order_relaxed)) abandon_block();
+  Fiber* next = next_in_ring(worker);
+  if (!next) abandon_block();
+  return go_on_with(worker, next);
+}
+
+}  // extern "C"

@@ -4,6 +4,7 @@
 // barriers is a plain loop. The first thread that waits keeps its fiber, and the next thread starts on a new one.
 #pragma once
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -62,8 +63,8 @@ struct RuntimeSection {
 
 // --- for barrier.cpp and exchange.cpp -----------------------------------------------------------------------------
 
-void begin_waiting(Worker* worker);                     // before the first thread of a block waits
-void wait_here(Worker* worker, Wait wait, int line);    // let other threads of the block run until the wait is over
+void begin_waiting(Worker* worker);  // before the first thread of a block waits
+[[noreturn]] void finish_fiber();    // the running fiber's thread is over, and no other is to be started on it
 
 inline void release_barrier(Worker* worker) {
   worker->vote_result = worker->votes;
@@ -79,12 +80,19 @@ inline void complete_exchange(Exchange* exchange, unsigned live) {
   }
 }
 
-// Somebody switched back to this fiber: its thread is the running one again.
-inline void resume(Worker* worker) {
-  Fiber* self = worker->current;
-  nogpu_context.linear = self->linear;
-  nogpu_context.thread = self->thread;
-  self->wait = Wait::None;
+// From here on the learner's code runs again.
+inline void enter_kernel(Worker* worker) {
+  worker->in_kernel = 1;
+  if (__builtin_expect(worker->interrupted, 0)) abandon_block();
+}
+
+// Make `fiber`, which can run, the running one.
+inline Step go_on_with(Worker* worker, Fiber* fiber) {
+  worker->current = fiber;
+  fiber->wait = Wait::None;
+  memcpy(&nogpu_context.thread, &fiber->thread, sizeof(uint3) + sizeof(unsigned));  // `linear` too
+  enter_kernel(worker);
+  return {fiber->stack_pointer, fiber->exchange};
 }
 
 }  // namespace nogpu

@@ -6,9 +6,9 @@ using namespace nogpu;
 
 extern "C" {
 
-Exchange* nogpu_exchange(unsigned mask, uint64_t value, int line) {
+Step nogpu_exchange_step(unsigned mask, uint64_t value, int line, void* stack_pointer) {
   Worker* worker = current_worker();
-  RuntimeSection section(worker);
+  worker->in_kernel = 0;
   if (!nogpu_context.waited) begin_waiting(worker);
   Warp& warp = worker->warps[nogpu_context.linear / 32];
   unsigned lane = nogpu_context.linear & 31;
@@ -37,11 +37,10 @@ Exchange* nogpu_exchange(unsigned mask, uint64_t value, int line) {
   exchange->value[lane] = value;
   exchange->arrived |= 1u << lane;
   complete_exchange(exchange, warp.live);
-  if (exchange->open) {
-    worker->current->exchange = exchange;
-    wait_here(worker, Wait::Exchange, line);
-  }
-  return exchange;
+  worker->current->exchange = exchange;
+  if (exchange->open) return nogpu_wait_step(Wait::Exchange, line, stack_pointer);
+  enter_kernel(worker);
+  return {stack_pointer, exchange};
 }
 
 }  // extern "C"
