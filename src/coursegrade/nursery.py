@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -29,8 +30,8 @@ from coursegrade.removal import remove
 
 SUBREAPER, NOT_DUMPABLE = 36, 4  # prctl's options
 WARM = (
-    "torch.utils.data", "matplotlib.pyplot", "matplotlib.font_manager", "IPython.core.inputtransformer2",
-    "coursegrade.worker", "coursekit.data", "coursekit.models", "coursekit.plots",
+    "torch.utils.data", "torch._dynamo", "onnxscript", "matplotlib.pyplot", "matplotlib.font_manager",
+    "IPython.core.inputtransformer2", "coursegrade.worker", "coursekit.data", "coursekit.models", "coursekit.plots",
 )  # fmt: skip
 LOOK = 0.05  # seconds between two looks at memory
 LOOK_AT_FILES = 10  # looks at memory for one at the files
@@ -163,6 +164,7 @@ def _live(walls: Walls, private: Path, descriptors: list[int]) -> None:
         HOME=str(private / "home"), TMPDIR=str(private / "tmp"), MPLCONFIGDIR=str(private / "home"),
         COURSE_ROOT=str(private / "course"), USER="learner", LOGNAME="learner",
     )  # fmt: skip
+    tempfile.tempdir = os.environ["TMPDIR"]  # a package imported before the fork may have asked for it
     os.chdir(private / "course" / "labs")
     os.umask(0o077)
     channel = Channel(3, 4)
