@@ -27,7 +27,8 @@ from coursekit.paths import root
 SECRET = "the judge's secret 4711"
 HONEST = "def motion(clip):\n    frames = clip.float()\n    return (frames[1:] - frames[:-1]).abs().mean(dim=(1, 2))"
 HONEST_POINTS = 3
-QUICK = Limits(cell=4, question=4, task=8, lab=60)
+QUICK = Limits(cell=2, question=2, task=4, lab=60)
+PATIENT = Limits(cell=20, question=20, task=40, lab=200)  # for an honest answer that came too late on a busy machine
 SMALL = Caps(memory=1 << 30, disk=128 << 20, file=64 << 20, files=2000, processes=32)
 # Where the honest answer cannot be asked either: the code broke the process that would have answered.
 OWN_GOALS = {
@@ -95,8 +96,8 @@ def notebook(path: Path, *cells: str, **metadata: Any) -> Path:
     return path
 
 
-def graded(path: Path, sandbox: Sandbox) -> LabResult:
-    return judge(read(path), QUICK, sandbox, b"a key")
+def graded(path: Path, sandbox: Sandbox, limits: Limits = QUICK) -> LabResult:
+    return judge(read(path), limits, sandbox, b"a key")
 
 
 def everything_below(folder: Path) -> dict[str, tuple[int, int, str]]:
@@ -118,10 +119,13 @@ def test_an_attack_gains_nothing_and_leaves_nothing(
     folder = Path(targets["victim"]).parent
     before = everything_below(folder), path.read_bytes()
 
-    result = graded(path, sandbox)
+    for limits in (QUICK, PATIENT):
+        result = graded(path, sandbox, limits)
+        states = {outcome.task.number: outcome.state for outcome in result.outcomes}
+        said = [str(outcome) for outcome in result.outcomes]
+        if name in OWN_GOALS or "ran longer than" not in said[-1]:
+            break
 
-    states = {outcome.task.number: outcome.state for outcome in result.outcomes}
-    said = [str(outcome) for outcome in result.outcomes]
     assert result.score <= HONEST_POINTS and "passed" not in [states[n] for n in ("1.1", "1.2", "1.3", "1.4")], said
     assert name in OWN_GOALS or states["1.5"] == "passed", said
     assert "STOLEN" not in result.log, result.log

@@ -116,7 +116,7 @@ def test_damaged_messages_are_values_or_refused(count: int) -> None:
         channel = Channel(read_from, write_to)
         os.write(write_to, data[:60_000] + b"\n")
         try:
-            decode(channel.receive(1.0).get("value"))
+            decode(channel.receive(0.01).get("value"))  # all that will come is in the pipe
         except ChannelError:
             refused += 1
         finally:
