@@ -304,9 +304,9 @@ def check_robust(student: Student, rng: np.random.Generator) -> None:
             "It has hardly learned: check the loop on one batch first.",
         )
     require(
-        share >= 0.97,
+        share >= 0.95,  # a net trained well enough for 98 % on average has 96.4 % on an unlucky draw
         f"Of test digits that the check has just moved by up to a pixel, {share:.1%} are right (unmoved: {plain:.1%}); "
-        "97 % are asked for",
+        "95 % are asked for",
         hint,
     )
 
