@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from coursegrade.channel import SPOKE, ChannelError, NotAMessage, OutOfTurn, TooLate, decode, encode
+from coursegrade.inspection import Inspector
 from coursegrade.plain_text import clean
 from coursegrade.reader import Cell, Submission
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
@@ -26,6 +28,7 @@ from coursekit.checks import Lab, Outcome, Task, all_labs
 from coursekit.student import Raised, Student
 
 REJOIN_SECONDS = 15.0  # for the process that ran the cells to answer again; there is nothing for it to do but wake
+USES_CUDA = re.compile(r"\b(pycuda|nogpu|__global__)\b")
 MOST_STRAY = 1000  # messages that nobody asked for, before the process is given up
 
 
@@ -63,10 +66,12 @@ class LabResult:
 class Worker(Student):
     """The learner's process, and the `Student` that the checks see of it."""
 
-    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, limits: Limits, forks: bool = True) -> None:
         self.sandbox, self.limits = sandbox, limits
+        self.forks = forks  # CUDA does not survive a fork: a notebook that uses it answers for all tasks itself
         self.channel = sandbox.start()
         self.end_of_task = self.end_of_lab = float("inf")
+        self.inspector: Inspector | None = None
         answer = self.channel.receive(limits.start)
         if answer.get("ready") is not True:
             self.close()
@@ -74,6 +79,14 @@ class Worker(Student):
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         return self._request(operation, list(arguments), self.limits.question)
+
+    def inspect(self, source: str, kernel: str, *arguments: Any, **launch: Any) -> Any:
+        if self.inspector is None:
+            self.inspector = Inspector(self.sandbox, self.limits.start)
+        return self.inspector.inspect(source, kernel, arguments, launch, self._at_most(self.limits.question))
+
+    def _at_most(self, seconds: float) -> float:
+        return min(seconds, max(min(self.end_of_task, self.end_of_lab) - time.monotonic(), 0.05))
 
     def run_cell(self, cell: Cell) -> None:
         """Run one of the notebook's cells; Raised if it raises."""
@@ -85,7 +98,7 @@ class Worker(Student):
         self._hear_again(0)  # what this cell did to the process shall not be blamed on the next
 
     def _request(self, operation: str, arguments: list[Any], seconds: float) -> Any:
-        seconds = min(seconds, max(min(self.end_of_task, self.end_of_lab) - time.monotonic(), 0.05))
+        seconds = self._at_most(seconds)
         self.channel.send({"operation": operation, "arguments": encode(arguments)}, seconds)
         reply = self.channel.receive(seconds)
         if "ended" not in reply:
@@ -99,23 +112,28 @@ class Worker(Student):
         return decode(reply["value"])
 
     def branch(self) -> str:
-        """Fork the process: questions are now answered by the fork. Return the word that `rejoin` needs."""
+        """Begin a task: questions are now answered by a fork of the process. Return the word that `rejoin` needs."""
         word = secrets.token_hex(16)
         self.sandbox.prune()  # what the cells left running would share the fork's limits and channel
         self._hear_again(MOST_STRAY)
         self.end_of_task = time.monotonic() + self.limits.task
-        self.channel.send({"operation": "branch", "word": word}, self.limits.start)
+        if self.forks:
+            self.channel.send({"operation": "branch", "word": word}, self.limits.start)
         return word
 
     def rejoin(self, word: str) -> str:
-        """End the fork and all that it has started; return why the watch ended something, or "".
+        """End the task, the fork and all that it has started; return why the watch ended something, or "".
 
         ChannelError if the process that was forked does not answer again: it has to be replaced.
         """
         why = self.sandbox.prune()
+        self._forget_inspector()
         self.end_of_task = float("inf")
-        self.channel.write_apart({"operation": "resume", "word": word}, REJOIN_SECONDS)
-        self._await(word, MOST_STRAY)
+        if self.forks:
+            self.channel.write_apart({"operation": "resume", "word": word}, REJOIN_SECONDS)
+            self._await(word, MOST_STRAY)
+        else:
+            self._hear_again(MOST_STRAY)
         return why
 
     def _hear_again(self, strays: int) -> None:
@@ -137,8 +155,14 @@ class Worker(Student):
     def close(self) -> str:
         """End the process, whatever it is doing; return why the watch ended it, if it did, or ""."""
         why = self.sandbox.end()
+        self._forget_inspector()
         self.channel.close()
         return why
+
+    def _forget_inspector(self) -> None:
+        if self.inspector is not None:
+            self.inspector.close()
+            self.inspector = None
 
 
 class Session:
@@ -147,6 +171,7 @@ class Session:
     def __init__(self, submission: Submission, limits: Limits, sandbox: Sandbox, key: bytes) -> None:
         self.submission, self.limits, self.sandbox, self.key = submission, limits, sandbox, key
         self.end = time.monotonic() + limits.lab
+        self.uses_cuda = any(USES_CUDA.search(cell.source) for cell in submission.cells)
         self.worker: Worker | None = None
         self.left_out: dict[int, str] = {}  # position of a cell that is not run again, and why
         self.errors: dict[str, Raised] = {}  # what each task's cell raised, by task
@@ -157,7 +182,10 @@ class Session:
     def student(self) -> Worker:
         """Return a live process that has run the notebook's cells."""
         while self.worker is None:
-            worker = Worker(self.sandbox, self.limits)
+            if self.uses_cuda:
+                with contextlib.suppress(SandboxError):  # then the learner's own code says what is missing
+                    self.sandbox.provide_cuda()
+            worker = Worker(self.sandbox, self.limits, forks=not self.uses_cuda)
             worker.end_of_lab = self.end
             try:
                 self._run_cells(worker)
@@ -220,7 +248,8 @@ class Session:
         except Exception as error:  # a check that stumbles over a value of the learner's is the learner's loss
             what = f"Your answer has a form that the check cannot work with ({type(error).__name__}: {error})"
             outcome = Outcome(task, "failed", what, "Compare types and shapes with the task's description.")
-        why = self._rejoin(worker, word)
+        # a process that answers for all tasks, and did not answer for this one, has to be replaced
+        why = self.close() if lost is not None and not worker.forks else self._rejoin(worker, word)
         if lost is not None or why:
             lost = lost or ChannelError(why)
             self.unasked += 1

@@ -25,6 +25,7 @@ from typing import Any
 
 from coursegrade.channel import Channel
 from coursegrade.confinement import CannotConfine, Walls, confine
+from coursegrade.cuda_files import CUDA
 from coursegrade.processes import descendants, end_all, memory, reap, written
 from coursegrade.removal import remove
 
@@ -32,19 +33,24 @@ SUBREAPER, NOT_DUMPABLE = 36, 4  # prctl's options
 WARM = (
     "torch.utils.data", "torch._dynamo", "onnxscript", "matplotlib.pyplot", "matplotlib.font_manager",
     "IPython.core.inputtransformer2", "coursegrade.worker", "coursekit.data", "coursekit.models", "coursekit.plots",
+    "coursegrade.inspector", "nogpu.cuda.inspection.inspect",
 )  # fmt: skip
 LOOK = 0.05  # seconds between two looks at memory
 LOOK_AT_FILES = 10  # looks at memory for one at the files
 
 
 class Nursery:
-    """The state between two requests of the judge's: at most one worker (and all that it has started) at a time."""
+    """The state between two requests of the judge's: at most one worker (and all that it has started) at a time.
+
+    Beside it, for the time of a task, a process that inspects kernels. `prune` ends that too.
+    """
 
     def __init__(self, control: socket.socket, scratch: Path) -> None:
         self.control, self.scratch = control, scratch
         self.walls: Walls | None = None
         self.worker: int | None = None
         self.private: Path | None = None
+        self.inspecting: Path | None = None  # the folder of the process that inspects kernels, if there is one
         self.ended_for = ""  # why the watch ended something, for the judge to pass on
         self.looks = 0
         self.written_before = 0
@@ -53,7 +59,7 @@ class Nursery:
         """Answer the judge until it closes the control socket."""
         self._reply({"ready": True})
         while True:
-            wait = LOOK if self.worker is not None else None
+            wait = LOOK if self.worker is not None or self.inspecting is not None else None
             if not select.select([self.control], [], [], wait)[0]:
                 self._look()
                 continue
@@ -76,8 +82,12 @@ class Nursery:
         if request["do"] == "start":
             self.walls = Walls.of(request["walls"])
             return self._start(descriptors)
+        if request["do"] == "inspect":
+            return self._start_inspector(descriptors)
         if request["do"] == "prune":
-            return {"clean": end_all(os.getpid(), self.worker), "why": self._why()}
+            clean = end_all(os.getpid(), self.worker)
+            self._forget_inspector()
+            return {"clean": clean, "why": self._why()}
         return {"clean": self._end(), "why": self._why()}
 
     def _why(self) -> str:
@@ -90,22 +100,39 @@ class Nursery:
         self.ended_for = ""
         self.written_before = written([os.getpid()])
         self.private = _private_folder(self.scratch, self.walls)
-        self.worker = os.fork()
-        if self.worker == 0:
+        self.worker = self._fork(self.private, descriptors, "coursegrade.worker")
+        return {"started": True}
+
+    def _start_inspector(self, descriptors: list[int]) -> dict[str, Any]:
+        assert self.walls is not None and self.inspecting is None
+        self.inspecting = _private_folder(self.scratch, self.walls)
+        self._fork(self.inspecting, descriptors, "coursegrade.inspector")
+        return {"started": True}
+
+    def _fork(self, private: Path, descriptors: list[int], room: str) -> int:
+        """Fork a process behind the walls, whose module `room` serves the judge."""
+        assert self.walls is not None
+        process = os.fork()
+        if process == 0:
             status = 1
             try:
                 self.control.close()
-                _live(self.walls, self.private, descriptors)
+                _live(self.walls, private, descriptors, room)
                 status = 0
             except BaseException:
                 traceback.print_exc()  # into the learner's log
             finally:
                 os._exit(status)
-        return {"started": True}
+        return process
+
+    def _forget_inspector(self) -> None:
+        if self.inspecting is not None:
+            remove(self.inspecting)
+            self.inspecting = None
 
     def _look(self) -> None:
         """End what holds too much; collect what has died."""
-        assert self.walls is not None and self.private is not None
+        assert self.walls is not None
         family = descendants(os.getpid())
         caps = self.walls.caps
         self.looks += 1
@@ -114,8 +141,8 @@ class Nursery:
         elif written([os.getpid(), *family]) - self.written_before > 2 * caps.disk:
             self._end_for(f"more than {2 * caps.disk >> 20} MiB written to disk", family)
         elif self.looks % LOOK_AT_FILES == 0:
-            size, count = _contents(self.private, caps.files)
-            if size > caps.disk or count > caps.files:
+            held = [_contents(folder, caps.files) for folder in (self.private, self.inspecting) if folder is not None]
+            if any(size > caps.disk or count > caps.files for size, count in held):
                 self._end_for(f"more than {caps.disk >> 20} MiB or {caps.files:,} files on disk", family)
         if reap(self.worker):
             self.worker = None
@@ -129,6 +156,7 @@ class Nursery:
     def _end(self) -> bool:
         clean = end_all(os.getpid())
         self.worker = None
+        self._forget_inspector()
         if self.private is not None:
             remove(self.private)
             self.private = None
@@ -138,8 +166,10 @@ class Nursery:
 def _private_folder(scratch: Path, walls: Walls) -> Path:
     """Make the worker's only writable folder, with a course of its own in it to lead `coursekit.paths` to."""
     private = scratch / f"{time.monotonic_ns():x}"
-    for name in ("home", "tmp", "course/notebooks", "course/labs", "course/build"):
+    for name in ("home", "tmp", "cuda", "course/notebooks", "course/labs", "course/build"):
         (private / name).mkdir(parents=True)
+    for ready in (scratch / CUDA).iterdir():  # to read; what this process compiles stays its own
+        (private / "cuda" / ready.name).symlink_to(ready)
     (private / "course" / "data").symlink_to(walls.reachable.data)
     if walls.reachable.trained:
         (private / "course" / "build" / "digitnet.pt").symlink_to(walls.reachable.trained)
@@ -150,8 +180,8 @@ def _private_folder(scratch: Path, walls: Walls) -> Path:
     return private
 
 
-def _live(walls: Walls, private: Path, descriptors: list[int]) -> None:
-    """Become a worker: what the forked child does until it ends."""
+def _live(walls: Walls, private: Path, descriptors: list[int], room: str) -> None:
+    """Become a worker or an inspector: what the forked child does until it ends."""
     read_from, write_to, log = descriptors
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -162,7 +192,7 @@ def _live(walls: Walls, private: Path, descriptors: list[int]) -> None:
     os.closerange(5, 4096)
     os.environ.update(
         HOME=str(private / "home"), TMPDIR=str(private / "tmp"), MPLCONFIGDIR=str(private / "home"),
-        COURSE_ROOT=str(private / "course"), USER="learner", LOGNAME="learner",
+        COURSE_ROOT=str(private / "course"), USER="learner", LOGNAME="learner", NOGPU_CACHE_DIR=str(private / "cuda"),
     )  # fmt: skip
     tempfile.tempdir = os.environ["TMPDIR"]  # a package imported before the fork may have asked for it
     os.chdir(private / "course" / "labs")
@@ -175,9 +205,7 @@ def _live(walls: Walls, private: Path, descriptors: list[int]) -> None:
     except CannotConfine as problem:
         channel.send({"ready": False, "problem": str(problem)})
         return
-    from coursegrade import worker
-
-    worker.serve(channel)
+    importlib.import_module(room).serve(channel)
 
 
 def _contents(folder: Path, most: int) -> tuple[int, int]:

@@ -37,8 +37,8 @@ class Reachable:
     trained: str
 
 
-def reachable() -> Reachable:
-    """Return what a learner's process may read on this machine, in this course."""
+def reachable(also: Path) -> Reachable:
+    """Return what a learner's process may read on this machine, in this course, and the folder `also`."""
     hidden = [*references(), *(root() / name for name in ("solutions", "labs", "tests", "build"))]
     wanted = [Path(name) for name in SYSTEM if Path(name).exists()]
     wanted += [Path(prefix) for prefix in dict.fromkeys((sys.base_prefix, sys.prefix, sys.base_exec_prefix))]
@@ -48,7 +48,7 @@ def reachable() -> Reachable:
     source = Path(coursekit.__file__).resolve().parent.parent
     wanted += [source / name for name in ("coursekit", "coursegrade", "nogpu")]
     trained = root() / "build" / "digitnet.pt"  # saves each learner's process its training
-    wanted += [data_dir()]
+    wanted += [data_dir(), also]
     read: list[Path] = []
     listed: list[Path] = []
     for path in wanted:

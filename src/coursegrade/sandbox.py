@@ -18,9 +18,10 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from coursegrade import bubblewrap, landlock, seccomp
+from coursegrade import bubblewrap, cuda_files, landlock, seccomp
 from coursegrade.channel import Channel, Log
 from coursegrade.confinement import Caps, Walls
+from coursegrade.cuda_files import CUDA
 from coursegrade.reachable import code_paths, reachable
 from coursegrade.removal import remove
 from coursekit.paths import root
@@ -44,6 +45,9 @@ class Sandbox:
         self.rung: Rung = rung
         self.scratch = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
         self.scratch.chmod(0o711)
+        self.cuda = self.scratch / CUDA  # what nogpu needs, compiled; filled when a learner's code needs it
+        self.cuda.mkdir()
+        self.cuda.chmod(0o755)
         self.user_lock: socket.socket | None = None
         confined = rung != "none"
         user = self._spare_user() if confined and os.getuid() == 0 else None
@@ -54,7 +58,7 @@ class Sandbox:
             user=user,
             reads_all_folders=user is not None and not _open_to_all(),
             caps=caps or Caps(),
-            reachable=reachable(),
+            reachable=reachable(self.cuda),
             landlock_version=max(landlock_version, 0),
         )
         self.process: subprocess.Popen[bytes] | None = None
@@ -75,25 +79,45 @@ class Sandbox:
     def start(self) -> Channel:
         """Fork a learner's process, ending the one before; SandboxError if its walls cannot be put up."""
         for last in (False, True):
-            to_worker, from_judge = os.pipe()
-            to_judge, from_worker = os.pipe()
-            log, prints = os.pipe()
-            theirs = (to_worker, from_worker, prints)
-            channel = Channel(to_judge, from_judge, Log(log))
             try:
                 if self.process is None or self.process.poll() is not None:
                     self._start_nursery()
-                self._ask({"do": "start", "walls": self.walls.text()}, theirs)
-                return channel
+                return self._forked({"do": "start", "walls": self.walls.text()})
             except SandboxError:
-                channel.close()
                 self._end_nursery()
                 if last:
                     raise
-            finally:
-                for descriptor in theirs:
-                    os.close(descriptor)
         raise AssertionError("the loop returns or raises")
+
+    def start_inspector(self) -> Channel:
+        """Fork a process that inspects kernels, beside the learner's; the next `prune` or `end` ends it."""
+        self.provide_cuda()
+        return self._forked({"do": "inspect"})
+
+    def provide_cuda(self) -> None:
+        """Have what nogpu needs compiled, for the processes started from now on; SandboxError if it cannot be."""
+        if not any(self.cuda.iterdir()):
+            try:
+                cuda_files.provide(self.cuda, code_paths())
+            except cuda_files.NotCompiled as problem:
+                raise SandboxError(f"kernels cannot be compiled: {problem}") from None
+
+    def _forked(self, request: dict[str, Any]) -> Channel:
+        """Have the nursery fork a process and return our ends of a channel to it."""
+        to_worker, from_judge = os.pipe()
+        to_judge, from_worker = os.pipe()
+        log, prints = os.pipe()
+        theirs = (to_worker, from_worker, prints)
+        channel = Channel(to_judge, from_judge, Log(log))
+        try:
+            self._ask(request, theirs)
+            return channel
+        except SandboxError:
+            channel.close()
+            raise
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
 
     def prune(self) -> str:
         """End whatever the learner's process has started; return why the watch ended something, or ""."""
