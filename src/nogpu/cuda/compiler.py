@@ -8,11 +8,11 @@ what differs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, cubin, diagnostics, refusals, rewrite, settings
+from . import cache, cubin, diagnostics, host_wall, refusals, rewrite, settings
 from . import source as cuda_source
 from .runtime import DEVICE_HEADERS
 from .toolchain import Toolchain
@@ -33,11 +33,17 @@ VOLATILE = (
 
 @dataclass(frozen=True)
 class Build:
-    """How one of the two builds of a source is compiled: its flags, and whether memory accesses are reported."""
+    """How one of the two builds of a source is compiled: its flags, and whether memory accesses are reported.
+
+    `prepare` changes the object file before it is linked.
+    """
 
     name: str
     flags: tuple[str, ...]
+    gcc_flags: tuple[str, ...] = ()
+    clang_flags: tuple[str, ...] = ()
     reports_accesses: bool = False
+    prepare: Callable[[bytes], bytes] | None = None
 
 
 FAST = Build("fast", ("-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"))
@@ -80,7 +86,11 @@ def compile_cubin(source: str, options: tuple[str, ...] = (), build: Build = FAS
     with tempfile.TemporaryDirectory(prefix="nogpu-") as folder:
         result = Path(folder) / "module.so"
         _compile(toolchain, build, wishes, reports, text, own, result)
-        made = cubin.pack(result.read_bytes(), cubin.Origin(source, options))
+        image = result.read_bytes()
+        trespasses = host_wall.find_trespasses(image, own, has_own_start=reports)
+        if trespasses:
+            raise CompileFailure(diagnostics.explain_refusals(trespasses, own))
+        made = cubin.pack(image, cubin.Origin(source, options))
     cache.store(name, made)
     return made
 
@@ -133,6 +143,7 @@ def _flags(toolchain: Toolchain, build: Build, standard: str, reports: bool) -> 
     else:
         # Symbols of inline functions would otherwise be shared by all modules of the process.
         flags += ["-fno-gnu-unique", "-fno-semantic-interposition"]
+    flags += build.clang_flags if toolchain.is_clang else build.gcc_flags
     if reports:
         flags += VOLATILE if not toolchain.is_clang else ["-fsanitize=thread", "-mllvm", "-tsan-distinguish-volatile"]
     return flags
@@ -150,6 +161,8 @@ def _compile(
         thing = result.with_suffix(".o")
         answer = toolchain.try_run([*command, "-c", "-o", str(thing)], text)
         if answer.returncode == 0:
+            if build.prepare is not None:
+                thing.write_bytes(build.prepare(thing.read_bytes()))
             answer = toolchain.try_run([*LINK, str(thing), "-o", str(result)], "")
     if answer.returncode != 0:
         raise CompileFailure(diagnostics.explain(answer.stderr, own))
@@ -199,4 +212,4 @@ def _headers_text() -> str:
 
 
 def _device_key(toolchain: Toolchain, build: Build) -> str:
-    return cache.key(_headers_text(), toolchain.identity, *build.flags, *LANGUAGE, *LINK, *VOLATILE)
+    return cache.key(_headers_text(), toolchain.identity, *build.flags, *build.gcc_flags, *build.clang_flags, *LANGUAGE, *LINK, *VOLATILE)

@@ -19,6 +19,7 @@ _WORDS = (
     (r"use of undeclared identifier [‘'](\w+)[’'].*", r'identifier "\1" is undefined'),
     (r"[‘'](\w+)[’'] does not name a type.*", r'identifier "\1" is undefined (it is used as a type)'),
     (r"unknown type name [‘'](\w+)[’'].*", r'identifier "\1" is undefined (it is used as a type)'),
+    (r"expected [‘'],[’'] or [‘'];[’'] before .*", r'expected a ";"'),
     (r"expected [‘']([^’']+)[’'] before .*", r'expected a "\1"'),
     (r"expected [‘']([^’']+)[’'] (?:after|at end of|to match).*", r'expected a "\1"'),
     (r"expected primary-expression before .*", r"expected an expression"),
@@ -45,10 +46,10 @@ _WORDS = (
 )  # fmt: skip
 
 _OUR_NAMES = (
-    (r"nogpu_context\.(?:nogpu::ThreadContext::)?thread\b", "threadIdx"),
-    (r"nogpu_context\.(?:nogpu::ThreadContext::)?block\b", "blockIdx"),
-    (r"nogpu_context\.(?:nogpu::ThreadContext::)?block_size\b", "blockDim"),
-    (r"nogpu_context\.(?:nogpu::ThreadContext::)?grid_size\b", "gridDim"),
+    (r"nogpu_(?:context|running)\.(?:nogpu::ThreadContext::)?thread\b", "threadIdx"),
+    (r"nogpu_(?:context|running)\.(?:nogpu::ThreadContext::)?block\b", "blockIdx"),
+    (r"nogpu_(?:context|running)\.(?:nogpu::ThreadContext::)?block_size\b", "blockDim"),
+    (r"nogpu_(?:context|running)\.(?:nogpu::ThreadContext::)?grid_size\b", "gridDim"),
     (r"\bnogpu_barrier\b", "__syncthreads"),
     (r"\bnogpu_printf\b", "printf"),
     (r"\bnogpu::shuffle_with\b", "__shfl_sync"),

@@ -64,6 +64,24 @@ def ask(source: str, options: Sequence[str] = ()) -> Opinion:
 
     Raises ImportError where NVRTC is not installed.
     """
+    words = [f"--gpu-architecture={ARCHITECTURE}", "--ptxas-options=-v", *options]
+    ok, log, _ = _compile(source, words, wants_ptx=False)
+    return Opinion(ok, log, tuple(_resources(log)))
+
+
+def ptx(source: str, options: Sequence[str] = ()) -> str:
+    """Return the PTX that NVIDIA's compiler makes of the CUDA C `source`, for this stand-in's compute capability.
+
+    Raises ImportError where NVRTC is not installed, ValueError with the compiler's log where it does not compile.
+    """
+    ok, log, text = _compile(source, [f"--gpu-architecture={ARCHITECTURE.replace('sm', 'compute')}", *options], True)
+    if not ok:
+        raise ValueError(log)
+    return text
+
+
+def _compile(source: str, options: Sequence[str], wants_ptx: bool) -> tuple[bool, str, str]:
+    """Compile with NVRTC and return (whether it compiled, its log, the PTX if that was wanted, else nothing)."""
     path = find_library()
     if path is None:
         raise ImportError("NVIDIA's compiler NVRTC is not installed here: pip install '.[nvrtc]'")
@@ -71,17 +89,21 @@ def ask(source: str, options: Sequence[str] = ()) -> Opinion:
     program = ctypes.c_void_p()
     _check(library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None))
     try:
-        words = [f"--gpu-architecture={ARCHITECTURE}", "--ptxas-options=-v", *options]
-        encoded = (ctypes.c_char_p * len(words))(*(word.encode() for word in words))
-        result = library.nvrtcCompileProgram(program, len(words), encoded)
-        size = ctypes.c_size_t()
-        _check(library.nvrtcGetProgramLogSize(program, ctypes.byref(size)))
-        log = ctypes.create_string_buffer(size.value)
-        _check(library.nvrtcGetProgramLog(program, log))
+        encoded = (ctypes.c_char_p * len(options))(*(word.encode() for word in options))
+        ok = library.nvrtcCompileProgram(program, len(options), encoded) == 0
+        log = _text(library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog, program)
+        text = _text(library.nvrtcGetPTXSize, library.nvrtcGetPTX, program) if ok and wants_ptx else ""
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
-    text = log.value.decode(errors="replace")
-    return Opinion(result == 0, text, tuple(_resources(text)))
+    return ok, log, text
+
+
+def _text(size_of: Any, get: Any, program: ctypes.c_void_p) -> str:
+    size = ctypes.c_size_t()
+    _check(size_of(program, ctypes.byref(size)))
+    buffer = ctypes.create_string_buffer(size.value)
+    _check(get(program, buffer))
+    return buffer.value.decode(errors="replace")
 
 
 def _resources(log: str) -> list[KernelResources]:

@@ -26,7 +26,14 @@ REFUSED = (
     (r"\bcuda\s*::\s*(?!std\b)\w+", "libcu++ (namespace cuda)", "use __syncthreads(), atomics and shuffles"),
     (r"\b__shfl(?:_up|_down|_xor)?\s*\(|\b__(?:any|all|ballot)\s*\(", "warp functions without _sync",
      "CUDA removed them: use the _sync form with a mask, such as __shfl_down_sync(0xffffffff, value, 1)"),
-    (r"__attribute__\s*\(\s*\(\s*(?:constructor|destructor)", "constructor functions", "kernels have no start-up code"),
+    (r"\b__(?:constructor|destructor)__\b|__attribute__\s*\(\s*\(\s*(?:constructor|destructor)|\[\[\s*gnu\s*::\s*(?:con|de)structor",
+     "constructor functions", "kernels have no start-up code"),
+    (r"\b(?:__attribute__|\[\[\s*gnu\s*::)[^;{}]*\b(?:section|ifunc|alias|weakref|cleanup)\b", "attributes that reach into the linker",
+     "kernels need none"),
+    (r"#\s*pragma\s+(?:redefine_extname|weak)", "pragmas that rename functions", "kernels need none"),
+    (r"\b(?:nogpu|__tsan|__sanitizer)_\w+|\bnogpu\s*::|\bNOGPU_\w+", "the CPU stand-in's own names", "choose other names"),
+    (r"(?:^|(?<=\n))[ \t]*(?:#|%:)[ \t]*(?:include_next|import|embed|include(?=[ \t]*[A-Za-z_\\]))|(?:^|(?<=\n))[ \t]*%:[ \t]*include",
+     "#include of what is not written out", "name the header: #include <...>"),
 )  # fmt: skip
 
 # Headers that a kernel may include: CUDA's (device/include), PyCUDA's, and the C library's pure ones.
@@ -64,6 +71,8 @@ def find_refused(source: str, folders: Sequence[Path], own_headers: Path) -> lis
 
 
 def _refused_header(name: str, folders: Sequence[Path], own_headers: Path) -> str:
+    if name.startswith("/") or ".." in Path(name).parts:
+        return f"{name} is not a header that a kernel can include: no absolute path, and no .."
     if name in PLAIN_HEADERS or name in PYCUDA_HEADERS or (own_headers / name).is_file():
         return ""
     if name in REFUSED_HEADERS:

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "block.h"
+#include "inspection.h"
 
 using namespace nogpu;
 
@@ -71,11 +71,14 @@ void nogpu_trap(const char* what) {
 
 void* nogpu_device_malloc(size_t bytes) {
   RuntimeSection section(current_worker());
+  if (inspection) return inspect_malloc(inspection, bytes);
   return malloc(bytes);
 }
 
-void nogpu_device_free(void* pointer) {
+void nogpu_device_free(void* pointer, int line) {
   RuntimeSection section(current_worker());
+  if (inspection) inspection->free_line = line;
+  if (inspection) return inspect_free(inspection, pointer);
   free(pointer);
 }
 
