@@ -79,7 +79,7 @@ HOSTILE = {
     "an array without end": "__device__ char big[1ull << 38];\n" + DOUBLE.format("big[(size_t)i << 30] = 1;"),
     "an endless loop": DOUBLE.format("while (true) x[0] += 1;"),
     "an endless loop without accesses": DOUBLE.format("volatile int k = 0; while (true) k = k + 1;"),
-    "memory": DOUBLE.format("for (;;) { char* p = (char*)malloc(1 << 26); for (long k = 0; k < 1 << 26; k += 4096) p[k] = 1; }"),
+    "memory": DOUBLE.format("for (;;) { char* p = (char*)malloc(1 << 26); for (int k = 1 << 26; k;) p[k -= 64] = 1; }"),
     "a wild pointer": DOUBLE.format("for (long k = -1000000000; k < 1000000000; k += 4096) ((char*)x)[k] = 7;"),
     "its own stack": "__device__ int f(int n) { volatile int a[1000]; a[n % 1000] = n; return f(n + 1) + a[0]; }\n"
     + DOUBLE.format("x[0] = f(0);"),

@@ -23,9 +23,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from coursegrade import gradebook, submissions
+from coursegrade import gradebook, marking, submissions
+from coursegrade import private_checks as private
 from coursegrade.gradebook import Row
 from coursegrade.grading_process import Order, finished_row, lost_row, work
+from coursegrade.grading_process import order as make_order
 from coursegrade.sandbox import LADDER, SAFE, Rung, SandboxError, open_sandbox
 from coursegrade.submissions import Found
 
@@ -44,7 +46,9 @@ class Grader:
     since: float = 0.0
 
 
-def grade_all(folder: Path, out: Path, jobs: int, trust_me: bool, console: Console) -> int:
+def grade_all(
+    folder: Path, out: Path, jobs: int, trust_me: bool, console: Console, private_checks: Path | None = None
+) -> int:
     """Grade every submission below `folder` into `out`; 0 when each has its row, whatever its score, 1 if it cannot.
 
     Without `trust_me` nothing runs unless a sandbox holds.
@@ -58,13 +62,19 @@ def grade_all(folder: Path, out: Path, jobs: int, trust_me: bool, console: Conso
         console.print(f"{escape(str(folder))} holds no STUDENT/LAB.ipynb and no submitted/STUDENT/LAB/LAB.ipynb.")
         return 1
     try:
+        if private_checks is not None:
+            private.load(private_checks)
+    except private.NotChecks as problem:
+        console.print(f"Nothing was graded: {escape(str(problem))}")
+        return 1
+    try:
         rung = _holding_rung(LADDER if trust_me else SAFE)
     except SandboxError as problem:
         console.print(f"Nothing was graded: {escape(str(problem))}")
         console.print("For work that you trust as your own there is --trust-me.")
         return 1
     out.mkdir(parents=True, exist_ok=True)
-    order = Order(rung, _key(out), str(out.resolve()))
+    order = make_order(rung, _key(out), out, private_checks)
     rows = {each: row for each in found if (row := finished_row(each, order)) is not None}
     if rows:
         console.print(f"{len(rows)} of {len(found)} were graded before and are kept.")
@@ -81,6 +91,7 @@ def grade_all(folder: Path, out: Path, jobs: int, trust_me: bool, console: Conso
                 gradebook.write(out / "scores.csv", rows.values())
                 written = time.monotonic()
     gradebook.write(out / "scores.csv", rows.values())
+    marking.export(out)
     _say(rows, rung, out, console)
     return 0
 

@@ -36,7 +36,7 @@ def command(reachable: Reachable, scratch: Path, program: list[str]) -> list[str
         elif not path.is_relative_to("/proc") and not path.is_relative_to(scratch):
             line += ["--ro-bind", str(path), str(path)]
     line += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--bind", str(scratch), str(scratch)]
-    for path in reachable.read:
-        if Path(path).is_relative_to(scratch):  # the folder that holds it can be written; it cannot
-            line += ["--ro-bind", path, path]
+    for path in map(Path, reachable.read):
+        if path.is_relative_to(scratch):  # the folder that holds it can be written; it cannot
+            line += ["--ro-bind", str(path), str(path)]
     return [*line, "--remount-ro", "/", "--chdir", str(scratch), "--", *program]

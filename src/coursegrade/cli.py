@@ -56,6 +56,7 @@ def grade(
     out: Annotated[Path | None, typer.Option(help="Where a class's scores and feedback go.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions at a time.")] = 1,
     trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade a class even without a sandbox.")] = False,
+    private_checks: Annotated[Path | None, typer.Option(help="Your own checks, hidden from the class.")] = None,
 ) -> None:
     """Grade labs: a table of points and reasons, and build/grade/report.json; or a whole class."""
     if submissions:
@@ -63,7 +64,9 @@ def grade(
 
         if paths or lab or out is None:
             raise typer.BadParameter("--submissions goes with --out, and without notebooks or --lab")
-        raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console()))
+        raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console(), private_checks))
+    if private_checks:
+        raise typer.BadParameter("--private-checks goes with --submissions")
     from coursegrade import grade as room
 
     if paths and lab:
@@ -86,6 +89,27 @@ def regrade(
     if not key:
         raise typer.BadParameter("the seed is empty")
     raise typer.Exit(room.grade([notebook], None, _console(), key=key))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where a class was graded into: grade's --out.")],
+    no_names: Annotated[bool, typer.Option("--no-names", help="Numbers for names, for a projector.")] = False,
+) -> None:
+    """Show a graded class on one page, DIR/class.html: scores, tasks, commonest wrong answers, copies, times."""
+    from coursegrade import class_report
+
+    raise typer.Exit(class_report.write(folder, not no_names, _console()))
+
+
+@app.command()
+def merge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where a class was graded into: grade's --out.")],
+) -> None:
+    """Add the points of DIR/by_a_person/*.csv, as filled in by a person, to a class's scores and feedback."""
+    from coursegrade import marking
+
+    raise typer.Exit(marking.merge(folder, _console()))
 
 
 @app.command()

@@ -19,14 +19,14 @@ WORDS = {"passed": "passed", "failed": "not yet right", "not attempted": "not at
 def page(student: str, entry: dict[str, Any], log: str) -> str:
     """Return the page for one graded or rejected submission; `log` is what the notebook printed."""
     environment = Environment(autoescape=True)
-    environment.filters["code"] = _code
+    environment.filters["code"] = in_code
     template = files("coursegrade").joinpath("pages/feedback.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         student=student, entry=entry, log=log, words=WORDS, css=stylesheet(), policy=POLICY
     )
 
 
-def _code(text: str) -> Markup:
+def in_code(text: str) -> Markup:
     """Turn `name` into code, as in Markdown."""
     parts = text.split("`")
     if len(parts) % 2 == 0:

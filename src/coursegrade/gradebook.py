@@ -23,7 +23,7 @@ class Row:
     id: str
     lab: str
     sha256: str
-    score: int
+    score: float  # a whole number until a person's points are merged
     max: int
     status: Status
     reason: str

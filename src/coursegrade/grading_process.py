@@ -8,19 +8,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from coursegrade import feedback, report
+from coursegrade import private_checks as private
 from coursegrade.gradebook import Row, Status
 from coursegrade.judge import Limits, judge
 from coursegrade.plain_text import clean
 from coursegrade.reader import Unreadable, read
 from coursegrade.sandbox import Rung, Sandbox, SandboxError
 from coursegrade.submissions import Found
-from coursekit.checks import all_labs
+from coursekit.checks import Lab, all_labs
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,21 @@ class Order:
     rung: Rung
     key: str  # hexadecimal digits
     out: str
+    private_checks: str = ""  # an instructor's folder
+    version: str = field(default_factory=report.grader_version)
+
+
+def order(rung: Rung, key: str, out: Path, private_checks: Path | None) -> Order:
+    """Return the order of a batch; its version names the private checks, so that what changes with them is redone."""
+    if private_checks is None:
+        return Order(rung, key, str(out.resolve()))
+    version = f"{report.grader_version()}+private.{private.version(private_checks)}"
+    return Order(rung, key, str(out.resolve()), str(private_checks.resolve()), version)
+
+
+@cache
+def _private(folder: str) -> dict[str, Lab]:
+    return private.load(Path(folder)) if folder else {}
 
 
 def work(pipe: Connection, order: Order) -> None:
@@ -91,7 +108,8 @@ def grade_one(found: Found, order: Order, sandbox: LazySandbox, limits: Limits |
             said = "Nothing was handed in."
         entry = report.rejected(found.path, said)
         return _kept(found, order, entry, _row(found, order, "rejected", said), "")
-    result = judge(submission, limits, sandbox.get(), bytes.fromhex(order.key))
+    added = _private(order.private_checks).get(submission.lab)
+    result = judge(submission, limits, sandbox.get(), bytes.fromhex(order.key), added)
     said = f"{result.unasked} of {len(result.outcomes)} tasks could not be asked" if result.unasked else ""
     row = _row(found, order, "partial" if result.unasked else "ok", said)
     facts: dict[str, Any] = {
@@ -109,7 +127,7 @@ def lost_row(found: Found, order: Order, problem: str) -> Row:
 
 def _row(found: Found, order: Order, status: Status, reason: str) -> Row:
     student, name = clean(found.student), clean(found.name)
-    return Row(student, name, "", 0, 0, status, clean(reason), 0.0, order.rung, report.grader_version(), order.key)
+    return Row(student, name, "", 0, 0, status, clean(reason), 0.0, order.rung, order.version, order.key)
 
 
 def _kept(found: Found, order: Order, entry: dict[str, Any], row: Row, log: str) -> Row:
@@ -117,6 +135,7 @@ def _kept(found: Found, order: Order, entry: dict[str, Any], row: Row, log: str)
     folder.mkdir(parents=True, exist_ok=True)
     report.write_whole(folder / "feedback.html", feedback.page(row.id, entry, log))
     summary = {"schema": report.SCHEMA, "score": row.score, "max": row.max, "labs": [entry], "row": asdict(row)}
+    summary["log"] = log
     report.write_whole(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return row
 
@@ -129,6 +148,6 @@ def finished_row(found: Found, order: Order) -> Row | None:
         same = row.sha256 == read(found.path).sha256
     except (OSError, ValueError, KeyError, TypeError, Unreadable):
         return None
-    current = (order.key, report.grader_version(), order.rung)
+    current = (order.key, order.version, order.rung)
     done = row.status in ("ok", "partial") and (row.seed, row.grader_version, row.sandbox) == current
     return row if same and done else None

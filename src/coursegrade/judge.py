@@ -22,6 +22,7 @@ import numpy as np
 from coursegrade.channel import SPOKE, ChannelError, NotAMessage, OutOfTurn, TooLate, decode, encode
 from coursegrade.inspection import Inspector
 from coursegrade.plain_text import clean
+from coursegrade.private_checks import together
 from coursegrade.reader import Cell, Submission
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Outcome, Task, all_labs
@@ -56,6 +57,7 @@ class LabResult:
     task_seconds: list[float] = field(default_factory=list)
     log: str = ""  # the beginning of what the notebook printed
     unasked: int = 0  # tasks that no verdict was reached on: time was up, or the process was lost
+    private: frozenset[str] = frozenset()  # the tasks that an instructor added; their reasons are not for students
 
     @property
     def score(self) -> int:
@@ -301,14 +303,20 @@ def own_sandbox() -> Sandbox:
 
 
 def judge(
-    submission: Submission, limits: Limits | None = None, sandbox: Sandbox | None = None, key: bytes | None = None
+    submission: Submission,
+    limits: Limits | None = None,
+    sandbox: Sandbox | None = None,
+    key: bytes | None = None,
+    private: Lab | None = None,
 ) -> LabResult:
-    """Grade a submission: every task of its lab gets an outcome. KeyError if there is no such lab.
+    """Grade a submission: every task of its lab, then of `private`, gets an outcome. KeyError if there is no such lab.
 
     Without `sandbox` the best one for one's own work; without `key` a fresh one. SandboxError if it breaks down.
     """
     sandbox, key = sandbox or own_sandbox(), key or secrets.token_bytes(16)
-    result = LabResult(submission, all_labs()[submission.lab], sandbox.rung, key.hex())
+    lab = all_labs()[submission.lab]
+    result = LabResult(submission, lab if private is None else together(lab, private), sandbox.rung, key.hex())
+    result.private = frozenset(private.tasks if private is not None else ())
     began = time.monotonic()
     session = Session(submission, limits or Limits(), sandbox, key)
     try:

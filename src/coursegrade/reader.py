@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 16 << 20
+MAX_ANSWER = 10_000  # characters of an answer in words
 
 
 class Unreadable(Exception):
@@ -39,6 +40,7 @@ class Submission:
     cells: tuple[Cell, ...]
     remarks: tuple[str, ...] = ()
     sha256: str = "00" * 32  # of the file, as it was handed in
+    words: tuple[tuple[str, str], ...] = ()  # ("3.E", the answer in Markdown), for a person to mark
 
 
 def read(path: Path) -> Submission:
@@ -46,12 +48,17 @@ def read(path: Path) -> Submission:
     data = _contents(path)
     document = _parse(data, path.name)
     lab = _lab_number(document, path)
-    cells = []
+    cells, words = [], []
     for position, cell in enumerate(document["cells"], start=1):
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+        if not isinstance(cell, dict):
             continue
         source = _source(cell)
         facts = _course_facts(cell)
+        explains = facts.get("explain")
+        if cell.get("cell_type") == "markdown" and isinstance(explains, str):
+            words.append((explains, source[:MAX_ANSWER]))
+        if cell.get("cell_type") != "code":
+            continue
         if not source.strip() or re.fullmatch(r"\s*check\(.*\)\s*", source):
             continue
         task = facts.get("task")
@@ -62,7 +69,7 @@ def read(path: Path) -> Submission:
     language = _language(document)
     if language not in ("", "python"):
         remarks.append(f"The notebook's kernel is for {language!r}; its cells were run as Python.")
-    return Submission(path, lab, tuple(cells), tuple(remarks), hashlib.sha256(data).hexdigest())
+    return Submission(path, lab, tuple(cells), tuple(remarks), hashlib.sha256(data).hexdigest(), tuple(words))
 
 
 def _contents(path: Path) -> bytes:

@@ -10,8 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from coursegrade import fingerprint
 from coursegrade.judge import LabResult
+from coursegrade.labs import ANSWER
 from coursegrade.plain_text import clean
+from coursegrade.private_checks import concealed
 from coursekit.checks import Outcome
 
 SCHEMA = 1  # goes up when a key changes its meaning or goes away; new keys may come without
@@ -66,12 +69,33 @@ def entry(result: LabResult) -> dict[str, Any]:
                 "evidence": outcome.task.evidence,
                 "self_reported": outcome.task.self_reported,
                 "seconds": seconds,
+                "private": outcome.task.number in result.private,
             }
-            for outcome, seconds in zip(result.outcomes, times, strict=False)
+            for outcome, seconds in zip(_shown(result), times, strict=False)
         ],
-        "by_a_person": [{"task": explain_number(result), "max": result.lab.explain_points}],
+        "by_a_person": [
+            {
+                "task": explain_number(result),
+                "max": result.lab.explain_points,
+                "answer": _in_words(result),
+                "points": None,  # until `course merge`
+                "comment": "",
+            }
+        ],
+        "fingerprint": fingerprint.of(result.submission.cells),
         "remarks": [clean(remark) for remark in result.submission.remarks],
     }
+
+
+def _shown(result: LabResult) -> list[Outcome]:
+    """Return the outcomes as their owner may see them."""
+    return [concealed(each) if each.task.number in result.private else each for each in result.outcomes]
+
+
+def _in_words(result: LabResult) -> str:
+    """Return what the student wrote for a person to mark; "" if nothing."""
+    text = dict(result.submission.words).get(explain_number(result), "").replace(ANSWER, "").strip()
+    return "\n".join(clean(line) for line in text.splitlines())
 
 
 def rejected(path: Path, problem: str) -> dict[str, Any]:
