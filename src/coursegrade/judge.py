@@ -29,7 +29,8 @@ from coursekit.checks import Lab, Outcome, Task, all_labs
 from coursekit.student import Raised, Student
 
 REJOIN_SECONDS = 15.0  # for the process that ran the cells to answer again; there is nothing for it to do but wake
-USES_CUDA = re.compile(r"\b(pycuda|nogpu|__global__)\b")
+# What a process has of CUDA, TensorRT or nogpu does not survive a fork.
+USES_CUDA = re.compile(r"\b(pycuda|tensorrt|nogpu|inspect|__global__)\b")
 MOST_STRAY = 1000  # messages that nobody asked for, before the process is given up
 
 
