@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from coursegrade import gradebook, marking, submissions
 from coursegrade import private_checks as private
+from coursegrade.cluster import NoCluster, graded_on_cluster
 from coursegrade.gradebook import Row
 from coursegrade.grading_process import Order, finished_row, lost_row, work
 from coursegrade.grading_process import order as make_order
@@ -47,11 +48,18 @@ class Grader:
 
 
 def grade_all(
-    folder: Path, out: Path, jobs: int, trust_me: bool, console: Console, private_checks: Path | None = None
+    folder: Path,
+    out: Path,
+    jobs: int,
+    trust_me: bool,
+    console: Console,
+    private_checks: Path | None = None,
+    scheduler: str | None = None,
 ) -> int:
     """Grade every submission below `folder` into `out`; 0 when each has its row, whatever its score, 1 if it cannot.
 
-    Without `trust_me` nothing runs unless a sandbox holds.
+    Without `trust_me` nothing runs unless a sandbox holds. `scheduler` is the address of a Dask cluster, whose workers
+    then grade on the rung that holds here.
     """
     try:
         found = submissions.find(folder, out)
@@ -83,13 +91,18 @@ def grade_all(
         task = bar.add_task("Grading", total=len(found), completed=len(rows), rate="")
         written = began
         left = [each for each in found if each not in rows]
-        for fresh, (each, row) in enumerate(_graded(left, order, jobs), start=1):
-            rows[each] = row
-            minutes = (time.monotonic() - began) / 60
-            bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
-            if time.monotonic() - written > WRITE_EVERY:
-                gradebook.write(out / "scores.csv", rows.values())
-                written = time.monotonic()
+        graded = graded_on_cluster(left, order, scheduler) if scheduler else _graded(left, order, jobs)
+        try:
+            for fresh, (each, row) in enumerate(graded, start=1):
+                rows[each] = row
+                minutes = (time.monotonic() - began) / 60
+                bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
+                if time.monotonic() - written > WRITE_EVERY:
+                    gradebook.write(out / "scores.csv", rows.values())
+                    written = time.monotonic()
+        except NoCluster as problem:
+            console.print(f"Nothing was graded: {escape(str(problem))}")
+            return 1
     gradebook.write(out / "scores.csv", rows.values())
     marking.export(out)
     _say(rows, rung, out, console)

@@ -56,6 +56,7 @@ def grade(
     out: Annotated[Path | None, typer.Option(help="Where a class's scores and feedback go.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions at a time.")] = 1,
     trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade a class even without a sandbox.")] = False,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address: its workers grade.")] = None,
     private_checks: Annotated[Path | None, typer.Option(help="Your own checks, hidden from the class.")] = None,
 ) -> None:
     """Grade labs: a table of points and reasons, and build/grade/report.json; or a whole class."""
@@ -64,9 +65,9 @@ def grade(
 
         if paths or lab or out is None:
             raise typer.BadParameter("--submissions goes with --out, and without notebooks or --lab")
-        raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console(), private_checks))
-    if private_checks:
-        raise typer.BadParameter("--private-checks goes with --submissions")
+        raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console(), private_checks, scheduler))
+    if private_checks or scheduler:
+        raise typer.BadParameter("--private-checks and --scheduler go with --submissions")
     from coursegrade import grade as room
 
     if paths and lab:
