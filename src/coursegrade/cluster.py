@@ -54,7 +54,7 @@ def graded_on_cluster(found: list[Found], order: Order, address: str) -> Iterato
         raise NoCluster(f"no Dask scheduler answers at {address}: {problem}") from None
     checks = _modules(order.private_checks)
     with client:
-        waiting: dict[str, Found] = {}
+        waiting: dict[Any, Found] = {}
         futures = []
         unused = LazySandbox(order.rung)  # what cannot be read needs no sandbox, and never starts this one
         for each in found:
