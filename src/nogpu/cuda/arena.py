@@ -54,6 +54,7 @@ class Arena:
         self._starts = [self.base]  # of the free stretches, sorted; with their sizes
         self._sizes = {self.base: size}
         self._taken: dict[int, int] = {}  # address -> bytes asked for
+        self._untouched: set[int] = set()  # of them, those to which nobody has written: the sanitizer asks
 
     def allocate(self, size: int) -> int | None:
         """Return the address of `size` new bytes, or None when they are more than there is."""
@@ -73,6 +74,7 @@ class Arena:
                     else:
                         del self._starts[index]
                     self._taken[start] = size
+                    self._untouched.add(start)
                     self.used += size
                     return start
         return None
@@ -83,6 +85,7 @@ class Arena:
             if address not in self._taken:
                 raise cuda_error("cuMemFree", Result.INVALID_VALUE, f"{address:#x} is no allocation (freed twice?)")
             size = self._taken.pop(address)
+            self._untouched.discard(address)
             self.used -= size
             stretch = _stretch(size)
             if stretch >= RETURN_TO_SYSTEM:
@@ -103,6 +106,25 @@ class Arena:
                 if start <= address < start + max(size, 1):
                     return start, size
         return None
+
+    def allocations(self) -> list[tuple[int, int]]:
+        """Return (start, size) of all allocations."""
+        with self._lock:
+            return list(self._taken.items())
+
+    def touch(self, address: int | None = None) -> None:
+        """Take note that somebody writes at `address`, or (None) perhaps anywhere."""
+        if not self._untouched:
+            return
+        with self._lock:
+            if address in self._taken:
+                self._untouched.discard(address)
+            else:  # inside an allocation: not worth a search
+                self._untouched.clear()
+
+    def is_untouched(self, start: int) -> bool:
+        """Say whether nobody has written to the allocation that begins at `start`."""
+        return start in self._untouched
 
     def _make_usable(self, end: int) -> bool:
         """Let kernels touch all addresses below `end`; say whether the system agreed."""

@@ -19,7 +19,7 @@ error = struct.error
 _ITEM = re.compile(r"(\d*)([?bBhHiIlLqQnNPefdFDs])")
 _COMPLEX = {"F": "ff", "D": "dd"}
 
-_C_NAMES = {
+C_NAMES = {
     "?": "bool", "b": "char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int",
     "I": "unsigned int", "l": "long", "L": "unsigned long", "q": "long long", "Q": "unsigned long long",
     "f": "float", "d": "double", "P": "a pointer", "S": "a structure",
@@ -29,7 +29,7 @@ _NUMPY_NAMES = {
     "L": "uint64", "q": "int64", "Q": "uint64", "n": "int64", "N": "uint64", "e": "float16", "f": "float32",
     "d": "float64", "F": "complex64", "D": "complex128", "P": "a device pointer",
 }  # fmt: skip
-_DTYPES = {
+DTYPES = {
     "?": "numpy.bool_", "b": "numpy.int8", "B": "numpy.uint8", "h": "numpy.int16", "H": "numpy.uint16",
     "i": "numpy.int32", "I": "numpy.uint32", "l": "numpy.int64", "L": "numpy.uint64", "q": "numpy.int64",
     "Q": "numpy.uint64", "f": "numpy.float32", "d": "numpy.float64",
@@ -135,7 +135,7 @@ def _mismatch(have: Parameter, want: Parameter) -> str:
     else:
         same_family = (have.kind in _INTEGERS) == (want.kind in _INTEGERS) or have.kind in "Ps"
         if have.size != want.size or not same_family or (have.kind == "P" and want.kind not in "lLqQ"):
-            return f"{name}, and the kernel takes {_C_NAMES[want.kind]}: pass {_DTYPES[want.kind]}(...)"
+            return f"{name}, and the kernel takes {C_NAMES[want.kind]}: pass {DTYPES[want.kind]}(...)"
     if have.offset != want.offset:
         places = f"lies at byte {have.offset}, and the kernel looks for it at byte {want.offset}"
         return f"{places}: PyCUDA does not align structures; make it the first argument, or pass it by drv.In"
@@ -155,7 +155,7 @@ def _places(format: str) -> list[Parameter]:
 
 
 def _refuse(kernel: str, parameters: Sequence[Parameter], problem: str) -> None:
-    takes = ", ".join(_C_NAMES.get(p.kind, p.kind).removeprefix("a ") for p in parameters)
+    takes = ", ".join(C_NAMES.get(p.kind, p.kind).removeprefix("a ") for p in parameters)
     raise cuda_error("cuLaunchKernel", Result.INVALID_VALUE, f"kernel {kernel}({takes}): {problem}")
 
 

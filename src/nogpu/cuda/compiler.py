@@ -7,12 +7,13 @@ what differs.
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, cubin, diagnostics, refusals, rewrite, settings
+from . import cache, cubin, diagnostics, host_wall, refusals, rewrite, settings
 from . import source as cuda_source
 from .runtime import DEVICE_HEADERS
 from .toolchain import Toolchain
@@ -33,11 +34,18 @@ VOLATILE = (
 
 @dataclass(frozen=True)
 class Build:
-    """How one of the two builds of a source is compiled: its flags, and whether memory accesses are reported."""
+    """How one of the two builds of a source is compiled: its flags, and whether memory accesses are reported.
+
+    `prepare` changes the object file before it is linked.
+    """
 
     name: str
     flags: tuple[str, ...]
+    gcc_flags: tuple[str, ...] = ()
+    clang_flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
     reports_accesses: bool = False
+    prepare: Callable[[bytes], bytes] | None = None
 
 
 FAST = Build("fast", ("-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"))
@@ -73,6 +81,10 @@ def compile_cubin(source: str, options: tuple[str, ...] = (), build: Build = FAS
         return stored
     own = rewrite.own_text(source)
     refused = refusals.find_refused(own, wishes.folders, INCLUDES)
+    if not refused and refusals.needs_second_look(own):
+        joined = refusals.without_splices(own)
+        refused = refusals.find_refused(joined, wishes.folders, INCLUDES)
+        refused = refused or refusals.find_refused_words(_put_together(toolchain, joined))
     if refused:
         raise CompileFailure(diagnostics.explain_refusals(refused, own))
     reports = build.reports_accesses or "volatile" in cuda_source.masked(source)
@@ -80,7 +92,11 @@ def compile_cubin(source: str, options: tuple[str, ...] = (), build: Build = FAS
     with tempfile.TemporaryDirectory(prefix="nogpu-") as folder:
         result = Path(folder) / "module.so"
         _compile(toolchain, build, wishes, reports, text, own, result)
-        made = cubin.pack(result.read_bytes(), cubin.Origin(source, options))
+        image = result.read_bytes()
+        trespasses = host_wall.find_trespasses(image, own, has_own_start=reports)
+        if trespasses:
+            raise CompileFailure(diagnostics.explain_refusals(trespasses, own))
+        made = cubin.pack(image, cubin.Origin(source, options))
     cache.store(name, made)
     return made
 
@@ -133,6 +149,7 @@ def _flags(toolchain: Toolchain, build: Build, standard: str, reports: bool) -> 
     else:
         # Symbols of inline functions would otherwise be shared by all modules of the process.
         flags += ["-fno-gnu-unique", "-fno-semantic-interposition"]
+    flags += build.clang_flags if toolchain.is_clang else build.gcc_flags
     if reports:
         flags += VOLATILE if not toolchain.is_clang else ["-fsanitize=thread", "-mllvm", "-tsan-distinguish-volatile"]
     return flags
@@ -150,7 +167,9 @@ def _compile(
         thing = result.with_suffix(".o")
         answer = toolchain.try_run([*command, "-c", "-o", str(thing)], text)
         if answer.returncode == 0:
-            answer = toolchain.try_run([*LINK, str(thing), "-o", str(result)], "")
+            if build.prepare is not None:
+                thing.write_bytes(build.prepare(thing.read_bytes()))
+            answer = toolchain.try_run([*LINK, *build.link_flags, str(thing), "-o", str(result)], "")
     if answer.returncode != 0:
         raise CompileFailure(diagnostics.explain(answer.stderr, own))
 
@@ -189,14 +208,24 @@ def _preprocess(toolchain: Toolchain, wishes: Options, source: str) -> str:
     return answer.stdout if answer.returncode == 0 else source
 
 
+def _put_together(toolchain: Toolchain, own: str) -> str:
+    """Return the learner's own text after the preprocessor, without any header."""
+    lines = ["" if re.match(r"\s*(?:#|%:)\s*include", line) else line for line in own.splitlines()]
+    answer = toolchain.try_run(["-E", "-w", "-x", "c++", "-"], "\n".join(lines))
+    return answer.stdout
+
+
 _headers_cache: dict[str, str] = {}
 
 
 def _headers_text() -> str:
     if "text" not in _headers_cache:
-        _headers_cache["text"] = "".join(path.read_text() for path in sorted(DEVICE_HEADERS.rglob("*.h")))
+        rules = (Path(host_wall.__file__), Path(refusals.__file__))  # what was compiled under other rules is not used
+        headers = (path for path in sorted(DEVICE_HEADERS.rglob("*")) if path.is_file())
+        _headers_cache["text"] = "".join(path.read_text() for path in (*headers, *rules))
     return _headers_cache["text"]
 
 
 def _device_key(toolchain: Toolchain, build: Build) -> str:
-    return cache.key(_headers_text(), toolchain.identity, *build.flags, *LANGUAGE, *LINK, *VOLATILE)
+    flags = (*build.flags, *build.gcc_flags, *build.clang_flags, *build.link_flags)
+    return cache.key(_headers_text(), toolchain.identity, *flags, *LANGUAGE, *LINK, *VOLATILE)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import contexts
+from . import arena, contexts, watch
 from .errors import Result, cuda_error
 from .host_memory import page_locked
 from .runtime import Rectangle, library
@@ -57,6 +57,7 @@ def _bytes_view(thing: Any, view: memoryview) -> Any:
 def submit_copy(stream: Stream | None, routine: str, rectangle: Rectangle, keep: Any, synchronous: bool) -> None:
     """Queue the copy; wait for it where `synchronous`, else keep `keep` alive until it is done."""
     contexts.require(routine)
+    _tell_of_write(rectangle)
     handle = handle_of(stream)
     ticket = library().nogpu_copy(handle, ctypes.byref(rectangle))
     if synchronous:
@@ -64,6 +65,18 @@ def submit_copy(stream: Stream | None, routine: str, rectangle: Rectangle, keep:
         finish(routine)
     else:
         keep_until(handle, ticket, keep)
+
+
+def _tell_of_write(rectangle: Rectangle, item: int = 1) -> None:
+    """Tell who watches that device memory gets contents. (From the first byte to the last: rows may have gaps.)"""
+    start = rectangle.destination or 0
+    arena.arena().touch(start)
+    watcher = watch.current()
+    if watcher is not None:
+        rows = max(rectangle.height, 1) - 1
+        slices = max(rectangle.depth, 1) - 1
+        extent = slices * rectangle.destination_slice + rows * rectangle.destination_pitch + rectangle.width * item
+        watcher.written(start, extent)
 
 
 def _line(destination: int, source: int, size: int) -> Rectangle:
@@ -124,6 +137,7 @@ def _fill(routine: str, dest: Any, pitch: int, data: int, width: int, height: in
     if not 0 <= value < 1 << 8 * size:
         raise OverflowError(f"{routine}: {data} does not fit into {8 * size} unsigned bits")
     rectangle = Rectangle(int(dest), 0, pitch, 0, 0, 0, width, height, 1)
+    _tell_of_write(rectangle, size)
     handle = handle_of(stream)
     ticket = library().nogpu_fill(handle, ctypes.byref(rectangle), value, size)
     keep_until(handle, ticket, dest)

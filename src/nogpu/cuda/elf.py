@@ -14,7 +14,7 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 
 _SYMBOL_TABLE = 2  # SHT_SYMTAB
-_OBJECT, _FUNCTION, _THREAD_LOCAL = 1, 2, 6  # STT_...
+_OBJECT, _FUNCTION, _THREAD_LOCAL, _INDIRECT = 1, 2, 6, 10  # STT_...
 _UNDEFINED = 0  # SHN_UNDEF
 _NOT_THE_LEARNERS = ("_DYNAMIC", "_GLOBAL_OFFSET_TABLE_", "_ZN5nogpu", "nogpu_")  # the linker's names, and ours
 
@@ -26,13 +26,24 @@ class Symbols:
     image: bytes = field(repr=False)
     variables: dict[str, tuple[int, int]] = field(default_factory=dict)
     functions: dict[int, str] = field(default_factory=dict)
-    thread_local: dict[str, int] = field(default_factory=dict)
+    thread_local_places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    undefined: set[str] = field(default_factory=set)  # taken from elsewhere
+    indirect: set[str] = field(default_factory=set)  # functions that code chooses when the file is loaded
+    sections: list[tuple[str, int]] = field(default_factory=list)  # name, bytes
+
+    @property
+    def thread_local(self) -> dict[str, int]:
+        """Thread-local variables and their sizes."""
+        return {name: size for name, (_, size) in self.thread_local_places.items()}
 
     def __post_init__(self) -> None:
         header = _HEADER.unpack_from(self.image)
         section_offset, section_size, section_count = header[6], header[11], header[12]
         sections = [_SECTION.unpack_from(self.image, section_offset + i * section_size) for i in range(section_count)]
+        titles = sections[header[13]][4]
         for section in sections:
+            title = titles + section[0]
+            self.sections.append((self.image[title : self.image.index(b"\0", title)].decode(), section[5]))
             if section[1] != _SYMBOL_TABLE:
                 continue
             names = sections[section[6]]
@@ -42,17 +53,20 @@ class Symbols:
 
     def _add(self, strings: bytes, symbol: tuple[int, int, int, int, int, int]) -> None:
         name_offset, info, _, section, value, size = symbol
-        if section == _UNDEFINED:
-            return
         name = strings[name_offset : strings.index(b"\0", name_offset)].decode()
+        if section == _UNDEFINED:
+            self.undefined.update({name} - {""})
+            return
         kind = info & 15
         if kind == _OBJECT:
             self.variables[name] = (value, size)
         elif kind == _FUNCTION:
             if "." not in name:  # not a clone that the compiler made for itself
                 self.functions[value] = name
+        elif kind == _INDIRECT:
+            self.indirect.add(name)
         elif kind == _THREAD_LOCAL:
-            self.thread_local[name] = size
+            self.thread_local_places[name] = (value, size)
 
     def learners_variables(self) -> list[str]:
         """Return the names of the variables that the source declares, in alphabetical order."""

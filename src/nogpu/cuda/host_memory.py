@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import contexts
+from . import contexts, watch
 from .errors import Result, cuda_error
 from .memory import DeviceAllocation
 
@@ -36,6 +36,11 @@ class _PageLockedRanges:
         with self._lock:
             if self._ends.pop(start, None) is not None:
                 self._starts.remove(start)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return (start, end) of each."""
+        with self._lock:
+            return sorted(self._ends.items())
 
     def contain(self, start: int, size: int) -> bool:
         with self._lock:
@@ -168,6 +173,9 @@ def managed_empty(shape: Any, dtype: Any, order: str = "C", mem_flags: int = 0) 
     size = size_of(wanted, kind)
     allocation = ManagedAllocation(max(size, 1))
     page_locked.add(int(allocation), size)
+    watcher = watch.current()
+    if watcher is not None:  # Python writes to it unseen
+        watcher.written(int(allocation), size)
     return allocation._array(int(allocation), wanted, kind, order_of(order))
 
 

@@ -9,7 +9,7 @@ import ctypes
 import gc
 import sys
 
-from . import arena, contexts, runtime, streams
+from . import arena, contexts, runtime, streams, watch
 from .errors import Result, cuda_error
 
 PITCH = 512  # rows of mem_alloc_pitch start at multiples of this, as on today's GPUs
@@ -62,7 +62,9 @@ class DeviceAllocation(Pointer):
 
     def _address_to_free(self) -> int:
         if self._start is None:
-            raise cuda_error("device_allocation::free", Result.INVALID_HANDLE, "this memory was freed before")
+            error = cuda_error("device_allocation::free", Result.INVALID_HANDLE, "this memory was freed before")
+            watcher = watch.current()
+            raise error if watcher is None else watcher.freed_twice(error)
         return self._start
 
     def __del__(self) -> None:
@@ -76,12 +78,17 @@ def take(size: int, routine: str) -> int:
     size = int(size)
     if size <= 0:
         raise cuda_error(routine, Result.INVALID_VALUE, f"{size} bytes cannot be allocated")
+    watcher = watch.current()
     for attempt in (1, 2):
         address = arena.arena().allocate(size) if size <= arena.free_bytes() else None
         if address is not None:
+            if watcher is not None:
+                watcher.allocated(address, size)
             return address
         if attempt == 1:
             gc.collect()  # arrays that only a reference cycle keeps
+            if watcher is not None:
+                watcher.empty_quarantine()
     wanted, free, total = (n / 2**20 for n in (size, arena.free_bytes(), arena.total_bytes()))
     raise cuda_error(routine, Result.OUT_OF_MEMORY, f"{wanted:.1f} MiB asked for, {free:.1f} of {total:.1f} MiB free")
 
@@ -91,7 +98,11 @@ def give_back(address: int) -> None:
     if runtime.was_forked() or sys.is_finalizing():
         return
     streams.wait_all()
-    arena.arena().free(address)
+    watcher = watch.current()
+    if watcher is not None:
+        watcher.freed(address)
+    else:
+        arena.arena().free(address)
 
 
 def mem_alloc(bytes: int) -> DeviceAllocation:

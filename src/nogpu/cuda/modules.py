@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import contexts, cubin, devices, settings
+from . import arena, contexts, cubin, devices, settings, watch
 from .arguments import Parameter, check
 from .elf import Symbols
 from .enumerations import function_attribute
@@ -31,7 +31,7 @@ class Module:
         contexts.require(routine)
         library()  # kernels refer to the runtime's names
         self.origin = cubin.unpack(image)
-        self._library = _load(image, routine)
+        self._library = load_image(image, routine)
         self._symbols = Symbols(image)
         table = (KernelEntry * 65536).in_dll(self._library, "nogpu_kernels")
         self._kernels: dict[str, KernelEntry] = {}
@@ -69,6 +69,12 @@ class Module:
         address, size = self._symbols.variables[name]
         return self._base() + address, size
 
+    def variables(self) -> dict[str, tuple[int, int]]:
+        """Return (address, bytes) of each `__constant__` or `__device__` variable, by the linker's name."""
+        base = self._base()
+        places = ((name, self._symbols.variables[name]) for name in self._symbols.learners_variables())
+        return {name: (base + offset, size) for name, (offset, size) in places}
+
     def get_texref(self, name: str) -> Any:
         """Refuse: texture references are gone from CUDA since version 12."""
         raise not_supported("cuModuleGetTexRef", "CUDA 12 removed texture references; read the array by index")
@@ -78,7 +84,8 @@ class Module:
         raise not_supported("cuModuleGetSurfRef", "CUDA 12 removed surface references; write the array by index")
 
 
-def _load(image: bytes, routine: str) -> ctypes.CDLL:
+def load_image(image: bytes, routine: str) -> ctypes.CDLL:
+    """Load a module from a file that is gone at once. Raises LogicError where it refers to what nobody defines."""
     problem: OSError | None = None
     folders = (settings.cache_folder(), Path(tempfile.gettempdir()), Path("/dev/shm"))
     for folder in folders:  # one may be full, another may not allow programs
@@ -128,7 +135,8 @@ class Function:
     """A kernel. PyCUDA's Python layer adds `__call__`, `prepare`, `prepared_call` and attributes such as `num_regs`."""
 
     def __init__(self, module: Module, name: str, entry: KernelEntry) -> None:
-        self._module, self._name, self._entry = module, name, entry
+        self.module, self._name, self._entry = module, name, entry
+        self.source_name: str = entry.name.decode()  # as the source says it, not as the linker does
         self._parameters = [
             Parameter(chr(entry.kinds[i]), entry.offsets[i], entry.sizes[i]) for i in range(entry.count)
         ]
@@ -162,6 +170,11 @@ class Function:
         self._check_resources(int(shared or 0))
         # What went wrong before is told now rather than later: nothing runs until it was.
         raise_pending("cuLaunchKernel")
+        watcher = watch.current()
+        if watcher is not None:
+            watcher.launch(self, shape, self._block, arguments, int(shared or 0), handle_of(stream))
+            return
+        arena.arena().touch()
         library().nogpu_launch(
             handle_of(stream),
             ctypes.addressof(self._entry),

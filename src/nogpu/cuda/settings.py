@@ -3,6 +3,7 @@
     NOGPU_CACHE_DIR        folder for compiled kernels and the runtime   (default: the user's cache folder)
     NOGPU_THREADS          CPU threads that one kernel may use           (default: all that this process may use)
     NOGPU_KERNEL_SECONDS   a kernel that runs longer is ended, 0: never  (default: 60)
+    NOGPU_SANITIZE         1: every launch is inspected (slow)           (default: 0)
     NOGPU_MEMORY_MB        device memory                                 (default: half of the machine's)
 
 Read anew at each use, so that a test or a notebook can change them.
@@ -39,6 +40,11 @@ def kernel_seconds() -> float:
 def memory_megabytes() -> float:
     """Return the size of the device's memory that was asked for, in MiB; 0 when nobody asked."""
     return _number("NOGPU_MEMORY_MB", 0.0)
+
+
+def sanitize() -> bool:
+    """Say whether every launch is to be inspected."""
+    return os.environ.get("NOGPU_SANITIZE", "").strip() not in ("", "0")
 
 
 def _usable_cores() -> int:

@@ -2,7 +2,7 @@
 // CUDA Math API, "Integer Intrinsics" and "Type Casting Intrinsics".
 #pragma once
 
-#define NOGPU_DEVICE static inline __attribute__((unused))
+#define NOGPU_DEVICE NOGPU_INLINE
 
 NOGPU_DEVICE int __popc(unsigned x) { return __builtin_popcount(x); }
 NOGPU_DEVICE int __popcll(unsigned long long x) { return __builtin_popcountll(x); }

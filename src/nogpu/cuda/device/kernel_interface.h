@@ -50,6 +50,10 @@ extern "C" {
 extern __attribute__((tls_model("initial-exec"))) __thread nogpu::ThreadContext nogpu_context;
 
 void nogpu_thread_finished();
+void nogpu_next_thread();  // inspecting build only: begin the next thread of the block
+void nogpu_thread_ended();  // inspecting build only
+void nogpu_missing_lane(unsigned source, int line);  // inspecting build only: a shuffle reads from who is not there
+void nogpu_atomic_access(const volatile void* address, unsigned bytes);  // inspecting build only: before an atomic function
 void nogpu_barrier(int line);
 int nogpu_barrier_count(int line, int predicate);
 int nogpu_barrier_and(int line, int predicate);
@@ -60,7 +64,7 @@ void nogpu_spin();   // the same, after many calls; used where code may be waiti
 int nogpu_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void nogpu_assert_failed(const char* expression, const char* file, int line, const char* function);
 void nogpu_trap(const char* what);
-void* nogpu_device_malloc(size_t bytes);
-void nogpu_device_free(void* pointer);
+void* nogpu_device_malloc(size_t bytes, int line);
+void nogpu_device_free(void* pointer, int line);
 }
 #pragma GCC visibility pop

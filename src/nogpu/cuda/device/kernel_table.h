@@ -58,6 +58,18 @@ struct KernelOf<Function> {
     Function(*reinterpret_cast<const typename std::remove_cv<Arguments>::type*>(arguments + table.offsets[I])...);
   }
 
+#ifdef NOGPU_INSPECTING
+  // The same as below, but the runtime says which thread is next, for it may want another order.
+  NOGPU_UNSEEN static void run(const char* arguments) {
+    ThreadContext& context = nogpu_context;
+    while (context.next < context.count) {
+      nogpu_next_thread();
+      call(arguments, typename MakeIndices<count>::type());
+      nogpu_thread_ended();
+      if (__builtin_expect(context.waited, 0)) nogpu_thread_finished();
+    }
+  }
+#else
   // Runs the threads of a block that have not been started: one after the other, or up to the first that waits; then
   // the runtime runs the rest on another fiber, by the same function. As little as can be is written for each thread:
   // this loop is what an element-wise kernel costs.
@@ -79,6 +91,7 @@ struct KernelOf<Function> {
     }
     context.next = all;
   }
+#endif
 };
 
 }  // namespace nogpu

@@ -8,7 +8,21 @@
 #define __CUDACC_VER_MINOR__ 0
 #define CUDART_VERSION 13000
 
+// In the inspecting build, a kernel is never mixed with the loop that runs it, and what the headers do for themselves is
+// not reported as an access of the learner's.
+#ifdef NOGPU_INSPECTING
+#define __global__ __attribute__((used, visibility("default"), noinline))
+#define NOGPU_INLINE static inline __attribute__((unused, always_inline))
+#ifdef __clang__
+#define NOGPU_UNSEEN __attribute__((noinline, no_sanitize("thread"), no_sanitize("coverage")))
+#else
+#define NOGPU_UNSEEN __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage))
+#endif
+#else
 #define __global__ __attribute__((used, visibility("default")))
+#define NOGPU_INLINE static inline __attribute__((unused))
+#define NOGPU_UNSEEN
+#endif
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
@@ -23,7 +37,9 @@
 #define __managed__
 #define __constant__ __attribute__((used, visibility("default")))
 // One copy for each CPU thread: a block runs on one CPU thread from its beginning to its end.
-#ifdef __clang__  // which would keep only the elements that it sees used, and the driver tells the arrays' sizes
+// clang would keep only the elements that it sees used, and the driver tells the arrays' sizes. And a variable that nobody
+// writes to is to be read all the same where accesses are inspected.
+#if defined(__clang__) || defined(NOGPU_INSPECTING)
 #define __shared__ __attribute__((used)) static thread_local
 #else
 #define __shared__ static thread_local
@@ -31,10 +47,19 @@
 // `extern __shared__ T name[];` is rewritten (rewrite.py) to this: one array, seen as many types.
 #define NOGPU_DYNAMIC_SHARED(...) extern __thread __VA_ARGS__ __asm__("nogpu_dynamic_shared")
 
-#define threadIdx (nogpu_context.thread)
-#define blockIdx (nogpu_context.block)
-#define blockDim (nogpu_context.block_size)
-#define gridDim (nogpu_context.grid_size)
+#ifdef NOGPU_INSPECTING
+// The same variable, as a constant: for one thread it is one, and reading it is then not reported as an access.
+extern "C" {
+extern const __thread nogpu::ThreadContext nogpu_running __asm__("nogpu_context")
+    __attribute__((tls_model("initial-exec"), visibility("default")));
+}
+#else
+#define nogpu_running nogpu_context
+#endif
+#define threadIdx (nogpu_running.thread)
+#define blockIdx (nogpu_running.block)
+#define blockDim (nogpu_running.block_size)
+#define gridDim (nogpu_running.grid_size)
 static constexpr int warpSize = 32;
 
 #define printf nogpu_printf
@@ -45,8 +70,8 @@ static constexpr int warpSize = 32;
 #define assert(condition) \
   ((condition) ? (void)0 : nogpu_assert_failed(#condition, __FILE__, __LINE__, __PRETTY_FUNCTION__))
 #endif
-#define malloc(bytes) nogpu_device_malloc(bytes)
-#define free(pointer) nogpu_device_free(pointer)
+#define malloc(bytes) nogpu_device_malloc(bytes, __LINE__)
+#define free(pointer) nogpu_device_free(pointer, __LINE__)
 #define __trap() nogpu_trap("the kernel called __trap()")
 #define __brkpt() ((void)0)
 #define __builtin_assume(condition) ((void)0)

@@ -6,10 +6,10 @@ namespace nogpu {
 
 enum class Shuffle { Index, Up, Down, Xor };
 
-static inline unsigned lane() { return nogpu_context.linear & 31; }
+static inline unsigned lane() { return nogpu_running.linear & 31; }
 
 template <class T>
-static inline T shuffle(unsigned mask, T value, Shuffle kind, int operand, int width, int line) {
+NOGPU_UNSEEN static inline T shuffle(unsigned mask, T value, Shuffle kind, int operand, int width, int line) {
   static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes: shuffle the members of a struct one by one");
   uint64_t bits = 0;
   memcpy(&bits, &value, sizeof(T));
@@ -23,11 +23,15 @@ static inline T shuffle(unsigned mask, T value, Shuffle kind, int operand, int w
   }
   T result = value;  // what a lane reads from one that does not take part is undefined: its own value here
   if (exchange->arrived >> source & 1) memcpy(&result, &exchange->value[source], sizeof(T));
+#ifdef NOGPU_INSPECTING
+  else nogpu_missing_lane(static_cast<unsigned>(source), line);
+  if (!(mask >> self & 1)) nogpu_missing_lane(static_cast<unsigned>(self), line);
+#endif
   exchange->readers--;
   return result;
 }
 
-static inline unsigned ballot(unsigned mask, int predicate, int line) {
+NOGPU_UNSEEN static inline unsigned ballot(unsigned mask, int predicate, int line) {
   Exchange* exchange = nogpu_exchange(mask, predicate != 0, line);
   unsigned votes = 0;
   for (unsigned i = 0; i < 32; i++)
@@ -36,12 +40,12 @@ static inline unsigned ballot(unsigned mask, int predicate, int line) {
   return votes;
 }
 
-static inline void sync_warp(int line, unsigned mask = ~0u) { nogpu_exchange(mask, 0, line)->readers--; }
+NOGPU_UNSEEN static inline void sync_warp(int line, unsigned mask = ~0u) { nogpu_exchange(mask, 0, line)->readers--; }
 
-static inline bool all(unsigned mask, int predicate, int line) { return ballot(mask, !predicate, line) == 0; }
+NOGPU_INLINE bool all(unsigned mask, int predicate, int line) { return ballot(mask, !predicate, line) == 0; }
 
 template <class T>
-static inline unsigned match_any(unsigned mask, T value, int line) {
+NOGPU_UNSEEN static inline unsigned match_any(unsigned mask, T value, int line) {
   uint64_t bits = 0;
   memcpy(&bits, &value, sizeof(T));
   Exchange* exchange = nogpu_exchange(mask, bits, line);
@@ -53,7 +57,7 @@ static inline unsigned match_any(unsigned mask, T value, int line) {
 }
 
 template <class T>
-static inline unsigned match_all(unsigned mask, T value, int* predicate, int line) {
+NOGPU_UNSEEN static inline unsigned match_all(unsigned mask, T value, int* predicate, int line) {
   uint64_t bits = 0;
   memcpy(&bits, &value, sizeof(T));
   Exchange* exchange = nogpu_exchange(mask, bits, line);
@@ -67,7 +71,7 @@ static inline unsigned match_all(unsigned mask, T value, int* predicate, int lin
 }
 
 template <class T, class Operation>
-static inline T reduce(unsigned mask, T value, int line, Operation operation) {
+NOGPU_UNSEEN static inline T reduce(unsigned mask, T value, int line, Operation operation) {
   Exchange* exchange = nogpu_exchange(mask, static_cast<uint64_t>(value), line);
   bool first = true;
   T result = value;
@@ -83,7 +87,7 @@ static inline T reduce(unsigned mask, T value, int line, Operation operation) {
 
 // The width may be left out in CUDA: it is the last, optional argument of each shuffle.
 template <class T>
-static inline T shuffle_with(int line, Shuffle kind, unsigned mask, T value, int operand, int width = 32) {
+NOGPU_INLINE T shuffle_with(int line, Shuffle kind, unsigned mask, T value, int operand, int width = 32) {
   return shuffle(mask, value, kind, operand, width, line);
 }
 

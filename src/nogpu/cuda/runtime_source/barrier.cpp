@@ -1,7 +1,17 @@
 // The calls by which a kernel's threads wait for each other: barriers of a block, the end of a thread, giving way.
-#include "block.h"
+#include "inspection.h"
 
 using namespace nogpu;
+
+namespace {
+
+// All that live have met: the barrier opens. `line` is that of the last to come, 0 where the last one ended instead.
+inline void open_barrier(Worker* worker, int line) {
+  if (__builtin_expect(inspection != nullptr, 0)) inspect_barrier(inspection, worker, line);
+  release_barrier(worker);
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -12,8 +22,13 @@ void nogpu_thread_finished() {  // called by the kernel's loop, once threads of 
   Warp& warp = worker->warps[nogpu_context.linear / 32];
   warp.live &= ~(1u << (nogpu_context.linear & 31));
   if (warp.latest)
-    for (auto& exchange : warp.exchanges) complete_exchange(exchange.get(), warp.live);
-  if (worker->arrived && worker->arrived == worker->live) release_barrier(worker);
+    for (auto& exchange : warp.exchanges) {
+      bool open = exchange->open;
+      complete_exchange(exchange.get(), warp.live);
+      if (inspection && open && !exchange->open)
+        inspect_exchange(inspection, nogpu_context.linear / 32, exchange->arrived);
+    }
+  if (worker->arrived && worker->arrived == worker->live) open_barrier(worker, 0);
   if (nogpu_context.next == nogpu_context.count) finish_fiber();  // it waited itself: all others were started meanwhile
   enter_kernel(worker);
 }
@@ -26,7 +41,7 @@ Step nogpu_barrier_step(int line, void* stack_pointer) {
   Fiber* self = worker->current;
   if (__builtin_expect(!nogpu_context.waited, 0)) begin_waiting(worker);
   if (++worker->arrived == worker->live) {
-    release_barrier(worker);
+    open_barrier(worker, line);
     enter_kernel(worker);
     return {stack_pointer, nullptr};
   }

@@ -1,4 +1,4 @@
-#include "block.h"
+#include "inspection.h"
 
 #include <cstdio>
 #include <cstring>
@@ -61,6 +61,10 @@ void record_deadlock(Worker* worker) {
   for (Fiber* fiber : worker->ring) {
     if (fiber->wait == Wait::Exchange && !lane) lane = fiber;
     if (fiber->wait == Wait::Barrier && !barrier) barrier = fiber;
+  }
+  if (inspection) {
+    unsigned missing = lane ? lane->exchange->mask & worker->warps[lane->linear / 32].live & ~lane->exchange->arrived : 0;
+    return inspect_deadlock(inspection, lane, missing, barrier);
   }
   char message[400];
   Fiber* who = lane ? lane : barrier;
@@ -149,6 +153,7 @@ void begin_waiting(Worker* worker) {
     worker->warps[w].latest = nullptr;
     for (auto& exchange : worker->warps[w].exchanges) exchange->open = false, exchange->readers = 0;
   }
+  if (inspection) inspect_begin_waiting(inspection, worker);
 }
 
 void finish_fiber() {
@@ -187,7 +192,7 @@ void fault_here(FaultKind kind, const char* message, uint64_t address) {
 void fault_of_ending(Launch* launch) {
   char message[100] = "";
   if (static_cast<FaultKind>(launch->ending.load()) == FaultKind::Timeout)
-    snprintf(message, sizeof message, "still running after %g seconds", launch->limit_seconds);
+    snprintf(message, sizeof message, "still running after %g s", launch->limit_seconds);
   fault_here(static_cast<FaultKind>(launch->ending.load()), message);
 }
 
@@ -248,7 +253,7 @@ Step nogpu_wait_step(Wait wait, int line, void* stack_pointer) {
   if (worker->position >= worker->ring.size() || worker->ring[worker->position] != self) {
     worker->position = worker->ring.size();
     worker->ring.push_back(self);
-    start_after(context);
+    if (!inspection) start_after(context);  // there, nogpu_next_thread counts
   }
   self->stack_pointer = stack_pointer;
   self->wait = wait;

@@ -1,6 +1,6 @@
 // The call behind shuffles, votes and matches: lanes of a warp hand in a value and wait until all that the mask names
 // have done so.
-#include "block.h"
+#include "inspection.h"
 
 using namespace nogpu;
 
@@ -38,6 +38,7 @@ Step nogpu_exchange_step(unsigned mask, uint64_t value, int line, void* stack_po
   exchange->arrived |= 1u << lane;
   complete_exchange(exchange, warp.live);
   worker->current->exchange = exchange;
+  if (inspection && !exchange->open) inspect_exchange(inspection, nogpu_context.linear / 32, exchange->arrived);
   if (exchange->open) return nogpu_wait_step(Wait::Exchange, line, stack_pointer);
   enter_kernel(worker);
   return {stack_pointer, exchange};

@@ -4,11 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include <cstdio>
 #include <mutex>
 
-#include "block.h"
+#include "inspection.h"
 
 namespace nogpu {
 
@@ -24,10 +25,22 @@ std::mutex& fault_mutex() {
 Fault first_fault;
 std::atomic<bool> pending{false};
 
+// Where the signal came, for an inspected launch: Python finds the line by it.
+void remember_place(void* machine_context) {
+  if (!inspection) return;
+  const mcontext_t& machine = static_cast<ucontext_t*>(machine_context)->uc_mcontext;
+#if defined(__x86_64__)
+  inspection->stopped_at = static_cast<uintptr_t>(machine.gregs[REG_RIP]);
+#else
+  inspection->stopped_at = machine.pc;
+#endif
+}
+
 // The watchdog's signal. Only the learner's own code may be left at any instruction.
-void on_interrupt(int, siginfo_t*, void*) {
+void on_interrupt(int, siginfo_t*, void* machine_context) {
   Worker* worker = current_worker();
   if (!worker || !worker->launch || !worker->launch->stop) return;
+  if (!worker->interrupted) remember_place(machine_context);
   worker->interrupted = 1;
   if (worker->in_kernel && worker->current) abandon_block();
 }
@@ -53,6 +66,7 @@ void on_fault(int signal, siginfo_t* info, void* machine_context) {
   Worker* worker = current_worker();
   if (worker && worker->current && worker->in_kernel) {
     worker->in_kernel = 0;
+    remember_place(machine_context);
     describe(signal, info, worker);
     abandon_block();
   }

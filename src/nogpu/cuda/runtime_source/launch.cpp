@@ -5,7 +5,7 @@
 #include <deque>
 #include <thread>
 
-#include "block.h"
+#include "inspection.h"
 
 namespace nogpu {
 
@@ -65,19 +65,24 @@ void work_on(Launch* launch) {
   context.block_size = launch->block;
   context.grid_size = launch->grid;
   context.count = launch->block.x * launch->block.y * launch->block.z;
+  Inspection* in = launch->inspection;
+  if (in) inspect_launch_begins(in, launch);
   enter_watch(launch);
   const uint64_t columns = launch->grid.x, rows = launch->grid.y;
   while (!launch->stop) {
     uint64_t first = launch->next.fetch_add(launch->chunk), last = first + launch->chunk;
     if (first >= launch->blocks) break;
     if (last > launch->blocks) last = launch->blocks;
-    for (uint64_t block = first; block < last && !launch->stop; block++) {
+    for (uint64_t number = first; number < last && !launch->stop; number++) {
+      const uint64_t block = in ? inspect_block_begins(in, number) : number;
       context.block = {static_cast<unsigned>(block % columns), static_cast<unsigned>(block / columns % rows),
                        static_cast<unsigned>(block / (columns * rows))};
       if (!run_block(worker)) launch->stop = true;
+      if (in) inspect_block_ends(in);
     }
   }
   leave_watch();
+  if (in) inspect_launch_ends(in);
   if (launch->ending) fault_of_ending(launch);  // unless a thread that was left in the middle has told already
   worker->interrupted = 0;
   worker->launch = nullptr;
@@ -88,6 +93,7 @@ void run_launch(Launch* launch) {
   launch->blocks = uint64_t(launch->grid.x) * launch->grid.y * launch->grid.z;
   uint64_t helpers = static_cast<uint64_t>(p.limit - 1);
   if (helpers > launch->blocks - 1) helpers = launch->blocks - 1;
+  if (launch->inspection) helpers = 0;  // its blocks run one after the other
   launch->chunk = launch->blocks / ((helpers + 1) * 8) + 1;
   launch->working = static_cast<int>(helpers);
   watch(launch);

@@ -11,12 +11,15 @@
 
 namespace nogpu {
 
+struct Inspection;
+
 struct Launch {
   const Kernel* kernel = nullptr;
   std::vector<char> arguments;
   uint3 grid{}, block{};
   size_t shared_bytes = 0;
   double limit_seconds = 0;  // 0: none
+  Inspection* inspection = nullptr;  // not null: the kernel is of the inspecting build
 
   uint64_t blocks = 0, chunk = 1;
   std::atomic<uint64_t> next{0};
