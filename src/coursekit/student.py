@@ -23,6 +23,7 @@ import numpy as np
 
 NOT_THE_LEARNERS = [
     Path(__file__).parent,
+    Path(__file__).parent.parent / "nogpu",
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
 ]
 FIXTURES = ("coursekit.", "torch.", "numpy.")  # what `Student.make` may import

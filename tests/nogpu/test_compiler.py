@@ -37,12 +37,21 @@ def message(source: str, **options: object) -> str:
         ("const int c = 1; c = 2;", 'assignment of read-only variable|modifiable lvalue'),
         ("__shfl_sync(1);", "error"),
         ("Body b;", 'identifier "Body" is undefined'),
+        ("int c = 1 i = 2;", 'error: expected a ";"'),
+        ("a[0] = blockIdx * blockDim;", "matches? these operands"),
+        ("return a;", "return value type does not match the function type"),
+        ("a[0] = a[1] ** 2;", 'operand of "[*]" must be a pointer but has type "int"'),
     ],
 )  # fmt: skip
 def test_errors_are_on_the_learners_lines(line: str, says: str) -> None:
     text = message(f"__global__ void k(int* a) {{\n  int i = threadIdx.x;\n  {line}\n}}")
     assert "kernel.cu(3): error" in text and re.search(says, text), text
     assert f"  {line}" in text  # the line itself is shown
+
+
+def test_a_brace_that_is_never_closed_is_told_on_the_learners_last_line() -> None:
+    text = message("__global__ void k(int* a) {\n  if (a) {\n    a[0] = 1;  // }\n}\n")
+    assert 'kernel.cu(4): error: expected a "}" at the end of the source' in text
 
 
 def test_errors_behind_dynamic_shared_memory_keep_their_lines() -> None:
@@ -87,7 +96,7 @@ def test_own_headers_are_followed(tmp_path: Path) -> None:
 
 
 def test_a_call_to_nowhere_is_named() -> None:
-    with pytest.raises(drv.LogicError, match=r"unresolved extern function.*missing"):
+    with pytest.raises(drv.CompileError, match=r"unresolved extern function.*missing"):
         SourceModule("int missing(int); __global__ void k(int* a) { a[0] = missing(1); }")
 
 

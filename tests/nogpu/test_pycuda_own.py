@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -61,12 +62,14 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / f"pycuda-{backend.RELEASE}"
 
 
-def run_tests(sources: Path, files: list[str], select: str, at_least: int) -> None:
+def run_tests(sources: Path, files: list[str], select: str, at_least: int, **environment: str) -> None:
     """Run PyCUDA's tests in a process of their own: all selected pass, or are skipped or expected to fail upstream."""
     without = " and ".join(f"not {name}" for name in EXCLUDED)
     expression = f"({select}) and {without}" if select else without
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "-k", expression]
-    answer = subprocess.run([*command, *files], cwd=sources / "test", capture_output=True, text=True)
+    answer = subprocess.run(
+        [*command, *files], cwd=sources / "test", capture_output=True, text=True, env={**os.environ, **environment}
+    )
     passed = re.search(r"(\d+) passed", answer.stdout)
     assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-1000:]
     assert passed and int(passed.group(1)) >= at_least, answer.stdout[-500:]
@@ -82,6 +85,24 @@ def test_a_sample_of_pycudas_tests(sources: Path) -> None:
 )
 def test_all_of_pycudas_tests(sources: Path, file: str, at_least: int) -> None:
     run_tests(sources, [file], "", at_least)
+
+
+SANITIZED_SAMPLE = (
+    "test_simple_kernel or test_constant_memory or test_sum or test_scan or test_struct_reduce or test_mempool"
+)
+
+
+def test_a_sample_of_pycudas_tests_under_the_sanitizer(sources: Path) -> None:
+    """The sanitizer finds nothing in correct kernels: each launch is inspected, and an error would fail the test."""
+    run_tests(sources, ["test_driver.py", "test_gpuarray.py"], SANITIZED_SAMPLE, at_least=8, NOGPU_SANITIZE="1")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("file", "at_least"), [("test_driver.py", 19), ("test_cumath.py", 28), ("test_gpuarray.py", 240)]
+)
+def test_all_of_pycudas_tests_under_the_sanitizer(sources: Path, file: str, at_least: int) -> None:
+    run_tests(sources, [file], "", at_least, NOGPU_SANITIZE="1")
 
 
 def run_example(sources: Path, name: str) -> None:

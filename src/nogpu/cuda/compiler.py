@@ -7,6 +7,7 @@ what differs.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Build:
     flags: tuple[str, ...]
     gcc_flags: tuple[str, ...] = ()
     clang_flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
     reports_accesses: bool = False
     prepare: Callable[[bytes], bytes] | None = None
 
@@ -79,6 +81,10 @@ def compile_cubin(source: str, options: tuple[str, ...] = (), build: Build = FAS
         return stored
     own = rewrite.own_text(source)
     refused = refusals.find_refused(own, wishes.folders, INCLUDES)
+    if not refused and refusals.needs_second_look(own):
+        joined = refusals.without_splices(own)
+        refused = refusals.find_refused(joined, wishes.folders, INCLUDES)
+        refused = refused or refusals.find_refused_words(_put_together(toolchain, joined))
     if refused:
         raise CompileFailure(diagnostics.explain_refusals(refused, own))
     reports = build.reports_accesses or "volatile" in cuda_source.masked(source)
@@ -163,7 +169,7 @@ def _compile(
         if answer.returncode == 0:
             if build.prepare is not None:
                 thing.write_bytes(build.prepare(thing.read_bytes()))
-            answer = toolchain.try_run([*LINK, str(thing), "-o", str(result)], "")
+            answer = toolchain.try_run([*LINK, *build.link_flags, str(thing), "-o", str(result)], "")
     if answer.returncode != 0:
         raise CompileFailure(diagnostics.explain(answer.stderr, own))
 
@@ -202,14 +208,24 @@ def _preprocess(toolchain: Toolchain, wishes: Options, source: str) -> str:
     return answer.stdout if answer.returncode == 0 else source
 
 
+def _put_together(toolchain: Toolchain, own: str) -> str:
+    """Return the learner's own text after the preprocessor, without any header."""
+    lines = ["" if re.match(r"\s*(?:#|%:)\s*include", line) else line for line in own.splitlines()]
+    answer = toolchain.try_run(["-E", "-w", "-x", "c++", "-"], "\n".join(lines))
+    return answer.stdout
+
+
 _headers_cache: dict[str, str] = {}
 
 
 def _headers_text() -> str:
     if "text" not in _headers_cache:
-        _headers_cache["text"] = "".join(path.read_text() for path in sorted(DEVICE_HEADERS.rglob("*.h")))
+        rules = (Path(host_wall.__file__), Path(refusals.__file__))  # what was compiled under other rules is not used
+        headers = (path for path in sorted(DEVICE_HEADERS.rglob("*")) if path.is_file())
+        _headers_cache["text"] = "".join(path.read_text() for path in (*headers, *rules))
     return _headers_cache["text"]
 
 
 def _device_key(toolchain: Toolchain, build: Build) -> str:
-    return cache.key(_headers_text(), toolchain.identity, *build.flags, *build.gcc_flags, *build.clang_flags, *LANGUAGE, *LINK, *VOLATILE)
+    flags = (*build.flags, *build.gcc_flags, *build.clang_flags, *build.link_flags)
+    return cache.key(_headers_text(), toolchain.identity, *flags, *LANGUAGE, *LINK, *VOLATILE)

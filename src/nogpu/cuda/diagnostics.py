@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from .rewrite import FILE_NAME
+from .source import masked
 
 MAXIMUM_ERRORS = 10
 
@@ -40,6 +41,15 @@ _WORDS = (
     (r"invalid conversion from [‘'](.*)[’'] to [‘'](.*)[’'].*",
      r'a value of type "\1" cannot be used as a "\2"'),
     (r"cannot convert [‘'](.*?)[’'] to [‘'](.*?)[’'].*", r'a value of type "\1" cannot be used as a "\2"'),
+    (r"no match for [‘']operator(\S+)[’'] \(operand types.*", r'no operator "\1" matches these operands'),
+    (r"invalid operands to binary expression.*", r"no operator matches these operands"),
+    (r"return-statement with a value, in function returning [‘']void[’'].*",
+     r"return value type does not match the function type"),
+    (r"void function .* should not return a value.*", r"return value type does not match the function type"),
+    (r"invalid type argument of unary [‘']\*[’'] \(have [‘'](.*)[’']\)",
+     r'operand of "*" must be a pointer but has type "\1"'),
+    (r"indirection requires pointer operand \([‘'](.*)[’'] invalid\)",
+     r'operand of "*" must be a pointer but has type "\1"'),
     (r"[‘'].*[’'] has no member named [‘'](\w+)[’'].*", r'it has no member "\1"'),
     (r"invalid types [‘'](.*)\[.*[’'] for array subscript",
      r'expression must have pointer-to-object type, and this one is "\1"'),
@@ -78,6 +88,10 @@ def explain(stderr: str, source: str) -> str:
         match = _MESSAGE.match(line)
         if match and match.group(3) == "error":
             found.append((int(match.group(1)), int(match.group(2)), in_cuda_words(match.group(4))))
+    visible = masked(source)
+    if not found and visible.count("{") > visible.count("}"):  # the compiler noticed in what follows the source: ours
+        last = len(source.rstrip().splitlines())
+        found = [(last, 0, 'expected a "}" at the end of the source: one "{" is still open')]
     if not found:
         return "\n".join(in_cuda_words(line) for line in stderr.splitlines()[:20])
     lines = source.splitlines()

@@ -62,7 +62,9 @@ class DeviceAllocation(Pointer):
 
     def _address_to_free(self) -> int:
         if self._start is None:
-            raise cuda_error("device_allocation::free", Result.INVALID_HANDLE, "this memory was freed before")
+            error = cuda_error("device_allocation::free", Result.INVALID_HANDLE, "this memory was freed before")
+            watcher = watch.current()
+            raise error if watcher is None else watcher.freed_twice(error)
         return self._start
 
     def __del__(self) -> None:

@@ -28,11 +28,13 @@ REFUSED = (
      "CUDA removed them: use the _sync form with a mask, such as __shfl_down_sync(0xffffffff, value, 1)"),
     (r"\b__(?:constructor|destructor)__\b|__attribute__\s*\(\s*\(\s*(?:constructor|destructor)|\[\[\s*gnu\s*::\s*(?:con|de)structor",
      "constructor functions", "kernels have no start-up code"),
-    (r"\b(?:__attribute__|\[\[\s*gnu\s*::)[^;{}]*\b(?:section|ifunc|alias|weakref|cleanup)\b", "attributes that reach into the linker",
+    (r"\b(?:__attribute__|\[\[\s*gnu\s*::)[^;{}]*\b(?:section|ifunc|alias|weakref|cleanup)\b",
+     "attributes that reach into the linker",
      "kernels need none"),
     (r"#\s*pragma\s+(?:redefine_extname|weak)", "pragmas that rename functions", "kernels need none"),
-    (r"\b(?:nogpu|__tsan|__sanitizer)_\w+|\bnogpu\s*::|\bNOGPU_\w+", "the CPU stand-in's own names", "choose other names"),
-    (r"(?:^|(?<=\n))[ \t]*(?:#|%:)[ \t]*(?:include_next|import|embed|include(?=[ \t]*[A-Za-z_\\]))|(?:^|(?<=\n))[ \t]*%:[ \t]*include",
+    (r"\b(?:nogpu|__tsan|__sanitizer)_\w+|\bnogpu\s*::|\bNOGPU_\w+", "the stand-in's own names", "choose others"),
+    (r"(?:^|(?<=\n))[ \t]*(?:#|%:)[ \t]*(?:include_next|import|embed|include(?=[ \t]*[A-Za-z_\\]))"
+     r"|(?:^|(?<=\n))[ \t]*%:[ \t]*include",
      "#include of what is not written out", "name the header: #include <...>"),
 )  # fmt: skip
 
@@ -63,11 +65,39 @@ def find_refused(source: str, folders: Sequence[Path], own_headers: Path) -> lis
         for match in re.finditer(pattern, visible):
             line = cuda_source.line_of(visible, match.start())
             found.append((line, f"the CPU stand-in leaves out {what}: {instead}"))
+    for match in re.finditer(r'(?<!\w)(?:u8|[uUL])?R"', source):
+        line = cuda_source.line_of(source, match.start())
+        found.append((line, 'the CPU stand-in leaves out raw strings, R"(...)": write an ordinary one'))
     for line, name, _ in cuda_source.includes(source):
         sentence = _refused_header(name, folders, own_headers)
         if sentence:
             found.append((line, sentence))
     return sorted(found)
+
+
+def needs_second_look(source: str) -> bool:
+    """Say whether words may be put together from pieces, so that only the preprocessor's output shows them."""
+    return re.search(r"##|%:|\\[ \t]*\n", source) is not None
+
+
+def without_splices(source: str) -> str:
+    """Return `source` with lines that a backslash continues joined, as the compiler reads them."""
+    return re.sub(r"\\[ \t]*\n", "", source)
+
+
+def find_refused_words(preprocessed: str) -> list[tuple[int, str]]:
+    """Return the same as `find_refused` for the preprocessor's output, with its line markers."""
+    found, line = [], 0
+    for text in cuda_source.masked(preprocessed).splitlines():
+        marker = re.match(r"# (\d+) ", text)
+        if marker:
+            line = int(marker.group(1)) - 1
+            continue
+        line += 1
+        for pattern, what, instead in REFUSED:
+            if re.search(pattern, text):
+                found.append((max(line, 1), f"the CPU stand-in leaves out {what}: {instead}"))
+    return found
 
 
 def _refused_header(name: str, folders: Sequence[Path], own_headers: Path) -> str:

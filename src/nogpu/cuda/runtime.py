@@ -98,6 +98,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nogpu_gather": (c_uint64, []),
     "nogpu_stream_submitted": (c_uint64, [c_void_p]),
     "nogpu_stream_wait": (c_int, [c_void_p, c_uint64, c_int]),
+    "nogpu_stream_exists": (c_int, [c_void_p]),
+    "nogpu_host_call": (c_uint64, [c_void_p, c_void_p, c_uint64]),
     "nogpu_launch": (
         c_uint64,
         [c_void_p, c_void_p, c_char_p, c_size_t, c_uint * 3, c_uint * 3, c_size_t, c_double],

@@ -16,7 +16,7 @@ _HIDDEN = re.compile(
 )
 _SCOPES = re.compile(r"\bnamespace\s+((?:\w+\s*::\s*)*\w+)\s*\{|[{}]")
 _AFTER_GLOBAL = re.compile(r"\b(\w+)\s*(?=[(<])")
-_INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"\n]+)[>\"]", re.MULTILINE)
+_INCLUDE = re.compile(r"^[ \t]*(?:#|%:)[ \t]*include[ \t]*([<\"])([^>\"\n]+)[>\"]", re.MULTILINE)
 _NOT_A_NAME = {"__launch_bounds__", "__attribute__", "__align__", "__maxnreg__"}
 
 
@@ -35,12 +35,18 @@ def masked(source: str) -> str:
 
 def includes(source: str) -> list[tuple[int, str, bool]]:
     """Return (line, name, in quotes) of each #include that is not in a comment."""
-    visible = masked(source)
-    found = []
-    for match in _INCLUDE.finditer(source):
-        if visible[match.start() : match.end()].lstrip().startswith("#"):
-            found.append((line_of(source, match.start()), match.group(2).strip(), match.group(1) == '"'))
-    return found
+    text = _without_comments(source)
+    matches = _INCLUDE.finditer(text)
+    return [(line_of(text, match.start()), match.group(2).strip(), match.group(1) == '"') for match in matches]
+
+
+def _without_comments(source: str) -> str:
+    """Return `source` with comments blanked, and strings as they are."""
+
+    def blank(match: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", match.group()) if match.group().startswith("/") else match.group()
+
+    return _HIDDEN.sub(blank, source)
 
 
 def line_of(source: str, position: int) -> int:

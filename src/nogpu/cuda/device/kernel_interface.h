@@ -64,7 +64,7 @@ void nogpu_spin();   // the same, after many calls; used where code may be waiti
 int nogpu_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void nogpu_assert_failed(const char* expression, const char* file, int line, const char* function);
 void nogpu_trap(const char* what);
-void* nogpu_device_malloc(size_t bytes);
+void* nogpu_device_malloc(size_t bytes, int line);
 void nogpu_device_free(void* pointer, int line);
 }
 #pragma GCC visibility pop

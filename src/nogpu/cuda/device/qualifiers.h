@@ -37,7 +37,9 @@
 #define __managed__
 #define __constant__ __attribute__((used, visibility("default")))
 // One copy for each CPU thread: a block runs on one CPU thread from its beginning to its end.
-#ifdef __clang__  // which would keep only the elements that it sees used, and the driver tells the arrays' sizes
+// clang would keep only the elements that it sees used, and the driver tells the arrays' sizes. And a variable that nobody
+// writes to is to be read all the same where accesses are inspected.
+#if defined(__clang__) || defined(NOGPU_INSPECTING)
 #define __shared__ __attribute__((used)) static thread_local
 #else
 #define __shared__ static thread_local
@@ -68,7 +70,7 @@ static constexpr int warpSize = 32;
 #define assert(condition) \
   ((condition) ? (void)0 : nogpu_assert_failed(#condition, __FILE__, __LINE__, __PRETTY_FUNCTION__))
 #endif
-#define malloc(bytes) nogpu_device_malloc(bytes)
+#define malloc(bytes) nogpu_device_malloc(bytes, __LINE__)
 #define free(pointer) nogpu_device_free(pointer, __LINE__)
 #define __trap() nogpu_trap("the kernel called __trap()")
 #define __brkpt() ((void)0)

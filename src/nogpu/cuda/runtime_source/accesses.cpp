@@ -19,7 +19,7 @@ inline void accessed(const volatile void* address, unsigned size, unsigned how, 
 }
 
 // The same for an access whose type says that its address is a multiple of its size.
-inline void accessed_aligned(const volatile void* address, unsigned size, unsigned how, uintptr_t caller) {
+NOGPU_FAST void accessed_aligned(const volatile void* address, unsigned size, unsigned how, uintptr_t caller) {
   Inspection* in = inspection;
   if (!in) return;
   auto place = reinterpret_cast<uintptr_t>(address);
@@ -63,6 +63,22 @@ void* __tsan_memmove(void* to, const void* from, size_t bytes) {
   return memmove(to, from, bytes);
 }
 void* __tsan_memset(void* to, int value, size_t bytes) {
+  accessed_range(to, bytes, WRITE, NOGPU_CALLER);
+  return memset(to, value, bytes);
+}
+
+// -Wl,--wrap: the same where code calls memcpy and its relatives itself.
+void* __wrap_memcpy(void* to, const void* from, size_t bytes) {
+  accessed_range(from, bytes, READ, NOGPU_CALLER);
+  accessed_range(to, bytes, WRITE, NOGPU_CALLER);
+  return memcpy(to, from, bytes);
+}
+void* __wrap_memmove(void* to, const void* from, size_t bytes) {
+  accessed_range(from, bytes, READ, NOGPU_CALLER);
+  accessed_range(to, bytes, WRITE, NOGPU_CALLER);
+  return memmove(to, from, bytes);
+}
+void* __wrap_memset(void* to, int value, size_t bytes) {
   accessed_range(to, bytes, WRITE, NOGPU_CALLER);
   return memset(to, value, bytes);
 }

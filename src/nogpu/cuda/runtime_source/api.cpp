@@ -99,6 +99,13 @@ void nogpu_event_destroy(void* event) {
   delete e;
 }
 int64_t nogpu_event_nanoseconds(void* event) { return static_cast<Event*>(event)->nanoseconds; }
+int nogpu_stream_exists(void* stream) { return stream_exists(static_cast<Stream*>(stream)); }
+
+// Work of the host in a stream's order: the stream's thread calls function(argument).
+uint64_t nogpu_host_call(void* stream, void (*function)(uint64_t), uint64_t argument) {
+  return submit(static_cast<Stream*>(stream), [=] { function(argument); });
+}
+
 void nogpu_stream_wait_event(void* stream, void* event) {
   stream_wait_event(static_cast<Stream*>(stream), static_cast<Event*>(event));
 }

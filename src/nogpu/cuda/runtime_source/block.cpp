@@ -192,7 +192,7 @@ void fault_here(FaultKind kind, const char* message, uint64_t address) {
 void fault_of_ending(Launch* launch) {
   char message[100] = "";
   if (static_cast<FaultKind>(launch->ending.load()) == FaultKind::Timeout)
-    snprintf(message, sizeof message, "still running after %g seconds", launch->limit_seconds);
+    snprintf(message, sizeof message, "still running after %g s", launch->limit_seconds);
   fault_here(static_cast<FaultKind>(launch->ending.load()), message);
 }
 

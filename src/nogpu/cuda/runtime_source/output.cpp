@@ -69,16 +69,15 @@ void nogpu_trap(const char* what) {
   abandon_block();
 }
 
-void* nogpu_device_malloc(size_t bytes) {
+void* nogpu_device_malloc(size_t bytes, int line) {
   RuntimeSection section(current_worker());
-  if (inspection) return inspect_malloc(inspection, bytes);
+  if (inspection) return inspect_malloc(inspection, bytes, line);
   return malloc(bytes);
 }
 
 void nogpu_device_free(void* pointer, int line) {
   RuntimeSection section(current_worker());
-  if (inspection) inspection->free_line = line;
-  if (inspection) return inspect_free(inspection, pointer);
+  if (inspection) return inspect_free(inspection, pointer, line);
   free(pointer);
 }
 

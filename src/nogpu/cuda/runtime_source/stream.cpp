@@ -53,6 +53,12 @@ Stream* default_stream() {
   return instance;
 }
 
+bool stream_exists(Stream* stream) {
+  std::lock_guard<std::mutex> lock(order_mutex());
+  auto& streams = all_streams();
+  return std::find(streams.begin(), streams.end(), stream) != streams.end();
+}
+
 void destroy_stream(Stream* stream) {
   // Its thread does what is left and ends. The object stays, a few hundred bytes: tasks of other streams may name it.
   std::lock_guard<std::mutex> lock(stream->mutex);

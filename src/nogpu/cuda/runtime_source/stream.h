@@ -36,6 +36,7 @@ struct Event {
 Stream* create_stream(bool blocking);
 void destroy_stream(Stream* stream);  // does not wait: its work is still done
 Stream* default_stream();
+bool stream_exists(Stream* stream);  // says whether this is a stream at all: no address is followed
 uint64_t submit(Stream* stream, std::function<void()> task, std::vector<std::pair<Stream*, uint64_t>> after = {});
 bool wait_for(Stream* stream, uint64_t ticket, int milliseconds);  // false when it is not done by then; -1: for ever
 

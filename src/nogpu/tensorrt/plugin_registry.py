@@ -1,0 +1,99 @@
+"""The plugin registry, empty: plugins are CUDA libraries, and there is no GPU to run them on.
+
+Scripts call `init_libnvinfer_plugins` by habit: that works and registers nothing. Looking for a plugin finds none, and
+registering one is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nogpu.tensorrt.enumerations import Severity
+from nogpu.tensorrt.native import not_implemented
+from nogpu.tensorrt.reporting import Reporter, Reporting
+
+
+class IPluginRegistry(Reporting):
+    """Knows all plugins: none."""
+
+    def __init__(self, *_arguments: Any) -> None:
+        raise TypeError("tensorrt.IPluginRegistry: No constructor defined!")
+
+    @classmethod
+    def _make(cls) -> IPluginRegistry:
+        made = cls.__new__(cls)
+        made._reporter = Reporter(None)  # type: ignore[arg-type]  # it says nothing
+        made._parent_search_enabled = True
+        return made
+
+    @property
+    def all_creators(self) -> list[Any]:
+        """The plugin creators: none."""
+        return []
+
+    @property
+    def all_creators_recursive(self) -> list[Any]:
+        """The plugin creators here and in parent registries: none."""
+        return []
+
+    @property
+    def parent_search_enabled(self) -> bool:
+        """Whether parent registries are searched, too: taken note of."""
+        return self._parent_search_enabled
+
+    @parent_search_enabled.setter
+    def parent_search_enabled(self, value: bool) -> None:
+        self._parent_search_enabled = bool(value)
+
+    def get_creator(self, type: str, version: str, plugin_namespace: str = "") -> Any:
+        """Return None: there is no such plugin."""
+        return None
+
+    def register_creator(self, creator: Any, plugin_namespace: str = "") -> bool:
+        """Refuse."""
+        raise not_implemented("IPluginRegistry.register_creator", "plugins run on a GPU only")
+
+    def deregister_creator(self, creator: Any) -> bool:
+        """Return False: it was not registered."""
+        return False
+
+    def load_library(self, plugin_path: str) -> Any:
+        """Refuse."""
+        raise not_implemented("IPluginRegistry.load_library", "plugins run on a GPU only")
+
+    def deregister_library(self, handle: Any) -> None:
+        """Refuse."""
+        raise not_implemented("IPluginRegistry.deregister_library", "plugins run on a GPU only")
+
+    def acquire_plugin_resource(self, key: str, resource: Any) -> Any:
+        """Refuse."""
+        raise not_implemented("IPluginRegistry.acquire_plugin_resource", "plugins run on a GPU only")
+
+    def release_plugin_resource(self, key: str) -> int:
+        """Refuse."""
+        raise not_implemented("IPluginRegistry.release_plugin_resource", "plugins run on a GPU only")
+
+
+_registry = IPluginRegistry._make()
+
+
+def get_plugin_registry() -> IPluginRegistry:
+    """Return the registry."""
+    return _registry
+
+
+def get_builder_plugin_registry(arg0: Any) -> IPluginRegistry:
+    """Return the registry for an engine capability: the same one."""
+    return _registry
+
+
+def init_libnvinfer_plugins(logger: Any, namespace: str) -> bool:
+    """Return True: all plugins that there are here, none, are registered now."""
+    if logger is not None:
+        logger.log(Severity.VERBOSE, "The CPU stand-in has no plugins: nothing was registered.")
+    return True
+
+
+def get_nv_onnx_parser_version() -> int:
+    """Return the parser's version as a number: 11.4.0."""
+    return 110400

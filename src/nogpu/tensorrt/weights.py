@@ -1,0 +1,65 @@
+"""Weights: numbers that a network's layers hold, given as NumPy arrays or as an address."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from nogpu.tensorrt import datatypes
+from nogpu.tensorrt.enumerations import DataType
+from nogpu.tensorrt.native import Native
+
+
+class Weights(Native):
+    """A flat list of numbers of one type. Made of an array, of (type, address, count), or empty."""
+
+    def __init__(self, type: Any = DataType.FLOAT, ptr: int = 0, count: int = 0, *, a: Any = None) -> None:
+        array = type if isinstance(type, np.ndarray) else a
+        if array is not None:
+            self._array = np.ascontiguousarray(array)
+            self._type = datatypes.from_numpy(self._array.dtype)
+        elif isinstance(type, DataType):
+            self._type = type
+            kind = datatypes.storage(type)
+            if count:
+                memory = (ctypes.c_char * (int(count) * kind.itemsize)).from_address(int(ptr))
+                self._array = np.frombuffer(memoryview(memory), kind)
+            else:
+                self._array = np.empty(0, kind)
+        else:
+            raise TypeError(f"Weights are made of a numpy array or of a tensorrt.DataType, not {type!r}")
+
+    @property
+    def dtype(self) -> DataType:
+        """The type of the numbers."""
+        return self._type
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return int(self._array.size)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes they take."""
+        return int(self._array.nbytes)
+
+    def numpy(self) -> np.ndarray:
+        """Return the numbers as a flat array."""
+        return self._array.reshape(-1)
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def as_weights(given: Any, like: DataType = DataType.FLOAT) -> Weights:
+    """Return `given` (Weights, an array, a list, None for no numbers) as Weights. Raises TypeError for other things."""
+    if given is None:
+        return Weights(like)
+    if isinstance(given, Weights):
+        return given
+    if hasattr(given, "detach"):
+        raise TypeError("weights are numpy arrays: call .detach().cpu().numpy() on the torch tensor")
+    return Weights(np.asarray(given))
