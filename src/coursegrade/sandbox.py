@@ -161,6 +161,7 @@ class Sandbox:
             "COURSE_ROOT": str(root()),
             "COURSE_HEADLESS": "1",
             "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads would burn the cores that others need
+            "TRITON_INTERPRET": "1",  # Triton reads it once, when torch's warm-up first imports it
         }
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = "1"

@@ -1,0 +1,9 @@
+# expects: can what it tests change in the loop
+SAXPY = """
+__global__ void saxpy(int n, float a, const float *x, float *y)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    while (i < n)
+        y[i] = a * x[i] + y[i];
+}
+"""

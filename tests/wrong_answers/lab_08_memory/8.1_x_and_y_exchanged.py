@@ -1,0 +1,8 @@
+# expects: leaves
+COPY = """
+__global__ void copy(float* out, const float* in, int rows, int columns) {
+  int row = blockIdx.x * blockDim.x + threadIdx.x;
+  int column = blockIdx.y * blockDim.y + threadIdx.y;
+  if (row < rows && column < columns) out[row * columns + column] = in[row * columns + column];
+}
+"""

@@ -1,0 +1,11 @@
+# expects: What if a row were one float longer
+TRANSPOSE = """
+__global__ void transpose(float* out, const float* in, int rows, int columns) {
+  __shared__ float tile[32][32];
+  int column = blockIdx.x * 32 + threadIdx.x, row = blockIdx.y * 32 + threadIdx.y;
+  if (row < rows && column < columns) tile[threadIdx.y][threadIdx.x] = in[row * columns + column];
+  __syncthreads();
+  column = blockIdx.y * 32 + threadIdx.x, row = blockIdx.x * 32 + threadIdx.y;
+  if (row < columns && column < rows) out[row * rows + column] = tile[threadIdx.x][threadIdx.y];
+}
+"""

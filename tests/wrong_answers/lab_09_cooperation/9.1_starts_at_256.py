@@ -1,0 +1,14 @@
+# expects: t + s has to stay below 256
+BLOCK_SUMS = """
+__global__ void block_sums(float* out, const float* in, int n) {
+  __shared__ float part[256];
+  int t = threadIdx.x, i = blockIdx.x * 256 + t;
+  part[t] = i < n ? in[i] : 0;
+  __syncthreads();
+  for (int s = 256; s > 0; s /= 2) {
+    if (t < s) part[t] += part[t + s];
+    __syncthreads();
+  }
+  if (t == 0) out[blockIdx.x] = part[0];
+}
+"""

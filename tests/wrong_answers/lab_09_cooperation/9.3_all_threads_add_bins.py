@@ -1,0 +1,12 @@
+# expects: 128 threads share 32 bins
+HISTOGRAM = """
+__global__ void histogram(int* bins, const int* values, int n) {
+  __shared__ int mine[32];
+  if (threadIdx.x < 32) mine[threadIdx.x] = 0;
+  __syncthreads();
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+    atomicAdd(&mine[values[i]], 1);
+  __syncthreads();
+  atomicAdd(&bins[threadIdx.x], mine[threadIdx.x]);
+}
+"""

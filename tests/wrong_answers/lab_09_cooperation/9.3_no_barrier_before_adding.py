@@ -1,0 +1,11 @@
+# expects: the block waits twice
+HISTOGRAM = """
+__global__ void histogram(int* bins, const int* values, int n) {
+  __shared__ int mine[32];
+  if (threadIdx.x < 32) mine[threadIdx.x] = 0;
+  __syncthreads();
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+    atomicAdd(&mine[values[i]], 1);
+  if (threadIdx.x < 32) atomicAdd(&bins[threadIdx.x], mine[threadIdx.x]);
+}
+"""
