@@ -108,7 +108,7 @@ class HostPointer(_ArrayBase):
         self._start = None
 
     def __del__(self) -> None:
-        if getattr(self, "_start", None) is not None:
+        if getattr(self, "_start", None) is not None and page_locked is not None:  # None when Python is at its end
             self._release("")
 
 

@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 
 class Executable:
-    """One graph with one tactic. Safe to use from several threads; `clone()` gives a context its own bindings."""
+    """One graph with one tactic. `clone()` gives each context, and so each thread, bindings of its own."""
 
     def __init__(self, graph: bytes, tactic: Mapping[str, Any]) -> None:
         self._graph, self.tactic = graph, dict(tactic)

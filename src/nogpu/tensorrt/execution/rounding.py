@@ -36,7 +36,7 @@ def _rewritten(model: ir.Model, ends: set[str]) -> ir.Model:
     for value in list(graph.inputs):
         if value.dtype in SHORT:
             users = list(value.uses())
-            wide = _cast_after(graph, value, ir.DataType.FLOAT, before=users[0].node if users else None)
+            wide = _cast_after(graph, value, ir.DataType.FLOAT, before=next(iter(graph), None))
             for user, place in users:
                 user.replace_input_with(place, wide)
     outputs = {id(value) for value in graph.outputs}

@@ -15,6 +15,8 @@ def fold_batch_normalization(model: ir.Model) -> int:
     for node in list(model.graph):
         if node.op_type != "BatchNormalization" or node.inputs[0] is None:
             continue
+        if "training_mode" in node.attributes and node.attributes["training_mode"].as_int():
+            continue
         before = node.inputs[0].producer()
         if before is None or before.op_type not in FOLDS_INTO or len(node.inputs[0].uses()) != 1:
             continue

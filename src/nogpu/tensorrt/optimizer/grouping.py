@@ -36,19 +36,21 @@ def group(model: ir.Model) -> list[Layer]:
     taken: dict[int, list[ir.Node]] = {}
     groups: list[list[ir.Node]] = []
     outputs = {id(value) for value in model.graph.outputs}
+    order = {id(node): place for place, node in enumerate(model.graph)}
     for node in model.graph:
-        joined = _group_to_join(node, taken, outputs)
+        joined = _group_to_join(node, taken, outputs, order)
         if joined is None:
             joined = []
             groups.append(joined)
         joined.append(node)
         taken[id(node)] = joined
-    order = {id(node): place for place, node in enumerate(model.graph)}
     groups.sort(key=lambda nodes: order[id(nodes[-1])])
     return [_layer(nodes) for nodes in groups]
 
 
-def _group_to_join(node: ir.Node, taken: dict[int, list[ir.Node]], outputs: set[int]) -> list[ir.Node] | None:
+def _group_to_join(
+    node: ir.Node, taken: dict[int, list[ir.Node]], outputs: set[int], order: dict[int, int]
+) -> list[ir.Node] | None:
     """Return the group behind one of the node's inputs that may take the node in as its new end, or None."""
     if node.op_type not in POINTWISE:
         return None
@@ -60,7 +62,8 @@ def _group_to_join(node: ir.Node, taken: dict[int, list[ir.Node]], outputs: set[
         candidate = taken[id(before)]
         if candidate[-1] is before and _may_end_with(candidate, node):
             candidates.append(candidate)
-    return candidates[-1] if candidates else None  # the latest: everything else that the node reads is there by then
+    # The latest: everything else that the node reads is there by then.
+    return max(candidates, key=lambda nodes: order[id(nodes[-1])], default=None)
 
 
 def _may_end_with(nodes: list[ir.Node], node: ir.Node) -> bool:
