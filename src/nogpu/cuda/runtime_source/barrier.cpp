@@ -11,6 +11,17 @@ inline void open_barrier(Worker* worker, int line) {
   release_barrier(worker);
 }
 
+__attribute__((noinline)) Step first_at_barrier(Worker* worker, int line, void* stack_pointer) {
+  begin_waiting(worker);
+  return nogpu_barrier_step(line, stack_pointer);
+}
+
+__attribute__((noinline)) Step last_at_barrier(Worker* worker, int line, void* stack_pointer) {
+  open_barrier(worker, line);
+  enter_kernel(worker);
+  return {stack_pointer, nullptr};
+}
+
 }  // namespace
 
 extern "C" {
@@ -33,34 +44,20 @@ void nogpu_thread_finished() {  // called by the kernel's loop, once threads of 
   enter_kernel(worker);
 }
 
-// Wait for the rest of the block. The usual case takes as few steps and as little stack as can be: all threads are
-// started, and the next one in the ring can go on.
+// Wait for the rest of the block. What is unusual lies in functions of its own and is called last, so that the usual
+// case needs none of the fiber's stack: each line of it is one more that the cache has to hold for each thread.
 Step nogpu_barrier_step(int line, void* stack_pointer) {
   Worker* worker = current_worker();
   worker->in_kernel = 0;
+  if (__builtin_expect(!nogpu_context.waited, 0)) return first_at_barrier(worker, line, stack_pointer);
+  if (++worker->arrived == worker->live) return last_at_barrier(worker, line, stack_pointer);
   Fiber* self = worker->current;
-  if (__builtin_expect(!nogpu_context.waited, 0)) begin_waiting(worker);
-  if (++worker->arrived == worker->live) {
-    open_barrier(worker, line);
-    enter_kernel(worker);
-    return {stack_pointer, nullptr};
-  }
   self->generation = worker->generation;
-  // A fiber in the ring belongs to one thread, whose index it knows; one that is not has the position behind the last.
-  Fiber* const* ring = worker->ring.data();
-  size_t size = worker->ring.size(), position = worker->position, next = position + 1 < size ? position + 1 : 0;
-  Fiber* other = position < size ? ring[next] : nullptr;
-  if (__builtin_expect(!other || other->wait != Wait::Barrier || other->generation == worker->generation ||
-                           worker->launch->stop.load(std::memory_order_relaxed), 0))
-    return nogpu_wait_step(Wait::Barrier, line, stack_pointer);
+  Fiber* other = ready_neighbour(worker);
+  if (__builtin_expect(!other, 0)) return nogpu_wait_step(Wait::Barrier, line, stack_pointer);
   self->stack_pointer = stack_pointer;
   self->wait = Wait::Barrier;
   self->line = line;
-  worker->position = next;
-  if (next + 2 < size) {  // what the switches after this one will touch
-    __builtin_prefetch(ring[next + 2]);
-    __builtin_prefetch(ring[next + 1]->stack_pointer);
-  }
   return go_on_with(worker, other);
 }
 

@@ -12,15 +12,14 @@ namespace nogpu {
 namespace {
 
 Fiber* take_fiber(Worker* worker) {
-  Fiber* fiber;
-  if (worker->unused.empty()) {
-    fiber = new_fiber();
+  if (worker->used == worker->fibers.size()) {
+    Fiber* fiber = new_fiber();
     if (!fiber) return nullptr;
-  } else {
-    fiber = worker->unused.back();
-    worker->unused.pop_back();
+    worker->fibers.push_back(fiber);
   }
+  Fiber* fiber = worker->fibers[worker->used++];
   fiber->wait = Wait::None;
+  fiber->next = nullptr;
   return fiber;
 }
 
@@ -98,42 +97,27 @@ void start_after(ThreadContext& context) {
   context.next_thread = next;
 }
 
-// Take the fibers that are done out of the ring, so that walks around it stay short.
-void shorten_ring(Worker* worker) {
-  std::vector<Fiber*>& ring = worker->ring;
-  if (++worker->finished_in_ring * 2 <= ring.size() + 16) return;
-  size_t kept = 0, position = 0;
-  for (size_t i = 0; i < ring.size(); i++) {
-    if (i == worker->position) position = kept;
-    if (ring[i]->wait == Wait::Finished) worker->unused.push_back(ring[i]);
-    else ring[kept++] = ring[i];
-  }
-  ring.resize(kept);
-  worker->position = position ? position - 1 : kept;
-  worker->finished_in_ring = 0;
-}
-
 // Return the next fiber in the ring that can run, or null: then all have finished, or (a fault is recorded) the rest
-// can never go on.
+// can never go on. The running fiber is the last that is asked.
 Fiber* next_in_ring(Worker* worker) {
-  std::vector<Fiber*>& ring = worker->ring;
-  do {
-    size_t size = ring.size(), position = worker->position;
-    bool alive = false;
-    for (size_t step = 0; step < size; step++) {
-      if (++position >= size) position = 0;
-      Fiber* fiber = ring[position];
-      if (can_run(worker, fiber)) {
-        worker->position = position;
-        if (position + 1 < size) __builtin_prefetch(ring[position + 1]->stack_pointer);
-        return fiber;
-      }
-      alive = alive || fiber->wait != Wait::Finished;
+  Ring& ring = worker->ring;
+  Fiber* before = worker->current->next ? worker->current : ring.last;
+  while (before) {
+    bool round = false;
+    for (Fiber* end = before; !round;) {
+      Fiber* fiber = before->next;
+      if (can_run(worker, fiber)) return fiber;
+      round = fiber == end;
+      if (fiber->wait == Wait::Finished) ring.remove_behind(before);
+      else before = fiber;
     }
-    if (!alive) return nullptr;
-  } while (answer_active_mask(worker));
-  record_deadlock(worker);
-  worker->abandoned = true;
+    if (!ring.last) return nullptr;
+    if (!answer_active_mask(worker)) {
+      record_deadlock(worker);
+      worker->abandoned = true;
+      return nullptr;
+    }
+  }
   return nullptr;
 }
 
@@ -163,13 +147,8 @@ void finish_fiber() {
   self->wait = Wait::Finished;
   Fiber* next = nullptr;
   if (nogpu_context.waited && !worker->launch->stop.load(std::memory_order_relaxed)) {
-    if (worker->position < worker->ring.size() && worker->ring[worker->position] == self) {
-      shorten_ring(worker);
-    } else {
-      worker->unused.push_back(self);  // it never waited; nobody starts on it before this block ends
-      worker->position = worker->ring.size();
-    }
-    next = next_in_ring(worker);
+    next = ready_neighbour(worker);
+    if (!next) next = next_in_ring(worker);
   }
   if (!next) nogpu_leave(worker->main_stack_pointer, nullptr);
   Step step = go_on_with(worker, next);
@@ -205,8 +184,8 @@ void abandon_block() {
 }
 
 bool run_block(Worker* worker) {
-  worker->ring.clear();
-  worker->position = worker->finished_in_ring = 0;
+  worker->ring.last = nullptr;
+  worker->used = 0;
   worker->arrived = worker->votes = 0;
   worker->abandoned = false;
   ThreadContext& context = nogpu_context;
@@ -219,14 +198,6 @@ bool run_block(Worker* worker) {
   }
   worker->current = fiber;
   nogpu_enter(&worker->main_stack_pointer, fiber->top);
-  // Now the block is done, or abandoned. All its fibers can be used again; one that never waited is not in the ring.
-  bool known = context.waited && !worker->abandoned;
-  for (Fiber* each : worker->ring) {
-    known = known || each == worker->current;
-    worker->unused.push_back(each);
-  }
-  if (!known) worker->unused.push_back(worker->current);
-  worker->ring.clear();
   worker->current = nullptr;
   return !worker->abandoned && !worker->launch->stop;
 }
@@ -250,9 +221,8 @@ Step nogpu_wait_step(Wait wait, int line, void* stack_pointer) {
   ThreadContext& context = nogpu_context;
   Fiber* self = worker->current;
   if (!context.waited) begin_waiting(worker);
-  if (worker->position >= worker->ring.size() || worker->ring[worker->position] != self) {
-    worker->position = worker->ring.size();
-    worker->ring.push_back(self);
+  if (!self->next) {
+    worker->ring.append(self);
     if (!inspection) start_after(context);  // there, nogpu_next_thread counts
   }
   self->stack_pointer = stack_pointer;
@@ -266,7 +236,6 @@ Step nogpu_wait_step(Wait wait, int line, void* stack_pointer) {
       fault_here(FaultKind::OutOfMemory, "there is no memory for the stacks of the block's threads");
       abandon_block();
     }
-    worker->position = worker->ring.size();
     worker->current = fresh;
     return {nullptr, fresh->top};
   }

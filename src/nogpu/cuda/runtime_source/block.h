@@ -20,11 +20,34 @@ struct Warp {
   std::vector<std::unique_ptr<Exchange>> exchanges;
 };
 
+// The fibers of a block whose threads have waited at least once, in the order in which they run. One whose thread has
+// finished stays until somebody looks for the next to run and passes it.
+struct Ring {
+  struct Iterator {
+    const Ring* ring;
+    Fiber* fiber;  // null behind the last
+    Fiber* operator*() const { return fiber; }
+    bool operator!=(const Iterator& other) const { return fiber != other.fiber; }
+    Iterator& operator++() { return fiber = fiber == ring->last ? nullptr : fiber->next, *this; }
+  };
+  Fiber* last = nullptr;  // its `next` is the first; null for an empty ring
+  Iterator begin() const { return {this, last ? last->next : nullptr}; }
+  Iterator end() const { return {this, nullptr}; }
+  void append(Fiber* fiber) {
+    fiber->next = last ? last->next : fiber;
+    if (last) last->next = fiber;
+    last = fiber;
+  }
+  void remove_behind(Fiber* before) {
+    Fiber* fiber = before->next;
+    before->next = fiber->next;
+    if (fiber == last) last = fiber == before ? nullptr : before;
+  }
+};
+
 struct Worker {
   Fiber* current = nullptr;
-  // Fibers whose threads have waited at least once, in the order in which they run, and the running one's place there.
-  std::vector<Fiber*> ring;
-  size_t position = 0;
+  Ring ring;
   unsigned live = 0;        // threads of the block that have not finished
   unsigned arrived = 0;     // of them, at the barrier
   uint32_t generation = 0;  // barriers that were passed
@@ -35,10 +58,10 @@ struct Worker {
   volatile sig_atomic_t in_kernel = 0;
   volatile sig_atomic_t interrupted = 0;
 
-  std::vector<Fiber*> unused;
+  std::vector<Fiber*> fibers;  // all that there ever were; the block has used the first `used`
+  size_t used = 0;
   std::vector<Warp> warps;
   void* main_stack_pointer = nullptr;
-  unsigned finished_in_ring = 0;
   unsigned spins = 0;
   bool abandoned = false;  // the block is to be left as it is
 };
@@ -73,11 +96,21 @@ inline void release_barrier(Worker* worker) {
   worker->generation++;
 }
 
+inline bool is_complete(const Exchange* exchange, unsigned live) {
+  return (exchange->arrived & exchange->mask & live) == (exchange->mask & live);
+}
+
 inline void complete_exchange(Exchange* exchange, unsigned live) {
-  if (exchange->open && (exchange->arrived & exchange->mask & live) == (exchange->mask & live)) {
+  if (exchange->open && is_complete(exchange, live)) {
     exchange->open = false;
     exchange->readers = __builtin_popcount(exchange->arrived);
   }
+}
+
+// Whether the fiber, which waits, can go on; for the two usual ways to wait only.
+inline bool is_ready(const Worker* worker, const Fiber* fiber) {
+  if (fiber->wait == Wait::Barrier) return fiber->generation != worker->generation;
+  return fiber->wait == Wait::Exchange && !fiber->exchange->open;
 }
 
 // From here on the learner's code runs again.
@@ -93,6 +126,18 @@ inline Step go_on_with(Worker* worker, Fiber* fiber) {
   memcpy(&nogpu_context.thread, &fiber->thread, sizeof(uint3) + sizeof(unsigned));  // `linear` too
   enter_kernel(worker);
   return {fiber->stack_pointer, fiber->exchange};
+}
+
+// The usual case of a switch, which takes as few steps and as little stack as can be: the running fiber is in the ring,
+// and the one behind it can go on. Return that one, else null: nogpu_wait_step or finish_fiber finds out.
+inline Fiber* ready_neighbour(Worker* worker) {
+  Fiber* other = worker->current->next;
+  if (__builtin_expect(!other || !is_ready(worker, other), 0)) return nullptr;
+  if (__builtin_expect(worker->launch->stop.load(std::memory_order_relaxed), 0)) return nullptr;
+  Fiber* later = other->next;  // what the switches after this one will touch
+  __builtin_prefetch(later->next);
+  __builtin_prefetch(later->stack_pointer);
+  return other;
 }
 
 }  // namespace nogpu

@@ -163,10 +163,9 @@ Fiber* new_fiber() {
   if (memory == MAP_FAILED) return nullptr;
   mprotect(memory, GUARD_BYTES, PROT_NONE);
   Fiber* fiber = new Fiber();
-  fiber->stack = static_cast<char*>(memory) + GUARD_BYTES;
   // Stack tops at equal distances would all fall into the same cache sets: shift each by a few lines.
   size_t colour = 64 * ((reinterpret_cast<uintptr_t>(memory) / bytes) % 61);
-  void** top = reinterpret_cast<void**>(fiber->stack + STACK_BYTES - 64 - colour);
+  void** top = reinterpret_cast<void**>(static_cast<char*>(memory) + bytes - 64 - colour);
   *--top = nullptr;
 #if defined(__x86_64__)
   *--top = nullptr;
@@ -180,7 +179,8 @@ Fiber* new_fiber() {
 
 bool in_guard_page(const Fiber* fiber, const void* address) {
   const char* byte = static_cast<const char*>(address);
-  return byte >= fiber->stack - GUARD_BYTES && byte < fiber->stack;
+  const char* stack = stack_of(fiber);
+  return byte >= stack - GUARD_BYTES && byte < stack;
 }
 
 }  // namespace nogpu

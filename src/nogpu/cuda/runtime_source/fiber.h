@@ -23,8 +23,8 @@ struct alignas(64) Fiber {
   int line = 0;             // of the learner's source, where it waits
   Wait wait = Wait::None;
   unsigned active_mask = 0;  // answer to __activemask()
-  void* top = nullptr;       // the stack pointer with which a fresh thread starts
-  char* stack = nullptr;     // lowest usable address; the page below it is a guard
+  void* top = nullptr;       // the stack pointer with which a fresh thread starts; it lies in the stack's highest page
+  Fiber* next = nullptr;     // in the ring of those that have waited; null outside
 };
 static_assert(sizeof(Fiber) == 64, "one cache line");
 
@@ -36,7 +36,12 @@ struct Step {
 };
 
 constexpr size_t STACK_BYTES = 512 << 10;  // CUDA gives a thread at most 512 KiB of local memory
-constexpr size_t GUARD_BYTES = 4096;
+constexpr size_t GUARD_BYTES = 4096;  // a page, below the stack
+
+// The lowest address of the fiber's stack.
+inline char* stack_of(const Fiber* fiber) {
+  return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(fiber->top) | (GUARD_BYTES - 1)) + 1 - STACK_BYTES);
+}
 
 Fiber* new_fiber();  // nullptr when the machine has no memory left
 bool in_guard_page(const Fiber* fiber, const void* address);

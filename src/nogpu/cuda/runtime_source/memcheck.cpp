@@ -28,7 +28,7 @@ Instruction* new_site(Inspection* in, uintptr_t return_address, unsigned size, u
 
 bool locate(Inspection* in, Instruction& site, uintptr_t address, unsigned size, unsigned how) {
   Worker* worker = current_worker();
-  if (address - reinterpret_cast<uintptr_t>(worker->current->stack) < STACK_BYTES) return false;
+  if (address - reinterpret_cast<uintptr_t>(stack_of(worker->current)) < STACK_BYTES) return false;
   if (address - reinterpret_cast<uintptr_t>(&nogpu_context) < sizeof nogpu_context) return false;  // threadIdx
   const std::vector<char>& parameters = in->launch->arguments;
   if (address - reinterpret_cast<uintptr_t>(parameters.data()) < parameters.size()) return false;
