@@ -42,12 +42,14 @@ def draw(
     group: Group = None,
     shapes: bool = True,
     title: str = "",
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw each model's graph, data flowing down, the models side by side. Weights and constants have no
     boxes of their own, as in Netron: the node that uses them says their shape.
 
     group: a function of a node, or a dict by node name, that gives the label whose colour the node takes and that is
-    written in its box; by default nodes are coloured by operator. shapes: write each value's shape beside its edge,
+    written in its box; by default nodes are coloured by operator. colors: the colour of some labels (a white one gets a
+    dashed box); the others are given one in turn. shapes: write each value's shape beside its edge,
     where the file states it. Save the figure as SVG or PNG with its own `savefig`.
     """
     graphs = [(m if isinstance(m, onnx.ModelProto) else onnx.load(os.fspath(m))).graph for m in models]
@@ -56,7 +58,7 @@ def draw(
     rows = max(row for each in places for _, row in each.values()) + 1
     size = (max(0.62 * sum(spans), 0.14 * len(title)), 0.56 * rows + 0.5 + 0.5 * bool(title) + 0.4 * bool(titles))
     figure, axes = plt.subplots(1, len(graphs), figsize=size, squeeze=False, width_ratios=spans, layout="constrained")
-    colors: dict[str, str] = {}
+    colors = dict(colors or {})
     for index, (axis, graph) in enumerate(zip(axes.flat, graphs, strict=True)):
         _draw_graph(axis, graph, places[index], group, colors, shapes)
         left = -WIDTH / 2 - MARGIN
@@ -141,7 +143,7 @@ def _draw_graph(
         color = colors.setdefault(label or node.op_type, FILLS[len(colors) % len(FILLS)])
         inner = " | ".join("+".join(n.op_type for n in a.g.node) for a in node.attribute if a.HasField("g"))
         held = "  ".join(weights[name] for name in node.input if name in weights)
-        _box(axis, place, node.op_type, label or inner or held, color)
+        _box(axis, place, node.op_type, label or inner or held, color, dashed=color == "white")
         for name in dict.fromkeys(_reads(node)):
             if name in places:
                 _edge(axis, places[name], place)
@@ -164,12 +166,12 @@ def _shape(value: Any) -> str:
     return "×".join(d.dim_param or str(d.dim_value) for d in tensor.shape.dim) if tensor.HasField("shape") else ""
 
 
-def _box(axis: Axes, place: Place, name: str, below: str, color: str) -> None:
+def _box(axis: Axes, place: Place, name: str, below: str, color: str, *, dashed: bool = False) -> None:
     x, y = STEP * place[0], place[1]
     corner, round_corners = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.12"
-    axis.add_patch(
-        FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=round_corners, facecolor=color, edgecolor="#444444", zorder=3)
-    )
+    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=round_corners, facecolor=color, edgecolor="#444444", zorder=3)
+    box.set_linestyle("--" if dashed else "-")
+    axis.add_patch(box)
     # A long name is written smaller rather than cut.
     font = 10 * min(1.0, 15 / max(len(name), 1))
     axis.text(x, y - 0.13 * bool(below), name, ha="center", va="center", fontsize=font, fontweight="bold", zorder=4)

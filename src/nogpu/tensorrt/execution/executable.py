@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import numpy_helper
 
 from nogpu.tensorrt.execution.sessions import bind, open_session
@@ -74,12 +75,11 @@ class Executable:
         for value in graph.output:
             value.type.tensor_type.ClearField("shape")
         del graph.value_info[:]
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        found = {}
-        for value in inferred.graph.output:
-            sizes = value.type.tensor_type.shape.dim
-            found[value.name] = tuple(size.dim_value if size.HasField("dim_value") else -1 for size in sizes)
-        return found
+        found = _output_sizes(model)
+        # ONNX's inference loses track in some computations of shapes (Shape, Squeeze, Concat, as exporters write them).
+        return (
+            found if all(-1 not in shape for shape in found.values()) else _output_sizes(_with_shapes_computed(model))
+        )
 
     def run(
         self,
@@ -139,3 +139,22 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
                 onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
     return light
+
+
+def _output_sizes(model: onnx.ModelProto) -> dict[str, Shape]:
+    """Return what ONNX infers of the outputs' shapes; -1 for a size that it cannot tell."""
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    found = {}
+    for value in inferred.graph.output:
+        sizes = value.type.tensor_type.shape.dim
+        found[value.name] = tuple(size.dim_value if size.HasField("dim_value") else -1 for size in sizes)
+    return found
+
+
+def _with_shapes_computed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with everything computed that depends on the inputs' shapes alone."""
+    from onnxscript.optimizer import fold_constants
+
+    folded = ir.from_proto(model)
+    fold_constants(folded, onnx_shape_inference=True, input_size_limit=SMALL, output_size_limit=SMALL)
+    return ir.to_proto(folded)
