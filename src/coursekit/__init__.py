@@ -13,12 +13,14 @@ from coursekit.torchvision_operators import declare as _declare_torchvision_oper
 
 if TYPE_CHECKING:
     from coursekit.inspection import inspect
+    from coursekit.layer_comparison import compare_layers
     from coursekit.nvidia import nvidia_says
     from coursekit.second_opinion import nvrtc_says
 
-__all__ = ["banner", "inspect", "nvidia_says", "nvrtc_says", "torch_device"]
+__all__ = ["banner", "compare_layers", "inspect", "nvidia_says", "nvrtc_says", "torch_device"]
 
 _ROOMS = {  # each is loaded on first use
+    "compare_layers": "layer_comparison",
     "inspect": "inspection",
     "nvidia_says": "nvidia",
     "nvrtc_says": "second_opinion",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pycuda.driver as drv
 import pytest
-from pycuda.compiler import SourceModule
+from pycuda.compiler import SourceModule, compile
 
 from nogpu.cuda import cache, compiler, cubin
 
@@ -98,6 +98,11 @@ def test_own_headers_are_followed(tmp_path: Path) -> None:
 def test_a_call_to_nowhere_is_named() -> None:
     with pytest.raises(drv.CompileError, match=r"unresolved extern function.*missing"):
         SourceModule("int missing(int); __global__ void k(int* a) { a[0] = missing(1); }")
+
+
+def test_ptx_is_refused_and_not_faked() -> None:
+    with pytest.raises(drv.CompileError, match="no PTX"):
+        compile(GOOD, target="ptx")
 
 
 def test_cubins_of_others_are_refused() -> None:

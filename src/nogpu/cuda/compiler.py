@@ -61,10 +61,12 @@ def compile_plain(
     """Stand in for `pycuda.compiler.compile_plain`: return the cubin of `source`.
 
     `options` are nvcc's. `cache_dir` false means: compile anew; else our own cache folder is used, not PyCUDA's.
-    `keep`, `nvcc` and the kind of `target` mean nothing here. Raises `pycuda.driver.CompileError`.
+    `keep` and `nvcc` mean nothing here. Raises `pycuda.driver.CompileError`, also for the target "ptx".
     """
     from pycuda.driver import CompileError
 
+    if target == "ptx":
+        raise CompileError("nogpu compiles for the CPU and has no PTX: `pip install .[nvrtc]` brings NVIDIA's compiler", [])
     try:
         return compile_cubin(source, tuple(options), use_cache=cache_dir is not False)
     except CompileFailure as failure:

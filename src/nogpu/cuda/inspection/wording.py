@@ -171,7 +171,7 @@ def _misaligned(finding: Finding, record: FindingRecord, memory: Memory | None, 
         f"is no multiple of {size}"
     )
     finding.hint = (
-        f"A {size}-byte access (float2, float4, double ...) must begin at a multiple of {size} bytes: start it at an "
+        f"An access of {size} bytes (float2, float4, double ...) must begin at a multiple of {size} bytes: start it at an "
         f"element that is, or use the plain type."
     )
 
