@@ -66,7 +66,9 @@ def compile_plain(
     from pycuda.driver import CompileError
 
     if target == "ptx":
-        raise CompileError("nogpu compiles for the CPU and has no PTX: `pip install .[nvrtc]` brings NVIDIA's compiler", [])
+        raise CompileError(
+            "nogpu compiles for the CPU and has no PTX: `pip install .[nvrtc]` brings NVIDIA's compiler", []
+        )
     try:
         return compile_cubin(source, tuple(options), use_cache=cache_dir is not False)
     except CompileFailure as failure:

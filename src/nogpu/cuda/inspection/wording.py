@@ -171,8 +171,8 @@ def _misaligned(finding: Finding, record: FindingRecord, memory: Memory | None, 
         f"is no multiple of {size}"
     )
     finding.hint = (
-        f"An access of {size} bytes (float2, float4, double ...) must begin at a multiple of {size} bytes: start it at an "
-        f"element that is, or use the plain type."
+        f"An access of {size} bytes (float2, float4, double ...) must begin at a multiple of {size} bytes: start it at "
+        f"an element that is, or use the plain type."
     )
 
 
