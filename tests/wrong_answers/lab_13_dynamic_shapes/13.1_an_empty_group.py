@@ -1,0 +1,12 @@
+# expects: gets no profile
+def profiles_for(requests: np.ndarray, border: int) -> list[tuple[int, int, int]]:
+    """Return (min, opt, max) for the sizes up to `border` and for those above it, where there are any."""
+    sizes = np.arange(len(requests))
+    found = []
+    for inside in ((sizes >= 1) & (sizes <= border), sizes > border):
+        group = np.where(inside, requests, 0)
+        if True:
+            seen, images = np.flatnonzero(group), np.cumsum(group * sizes)
+            opt = np.argmax(2 * images >= images[-1])  # argmax of booleans: the first True
+            found.append((int(seen[0]), int(opt), int(seen[-1])) if len(seen) else (1, 1, 1))
+    return found

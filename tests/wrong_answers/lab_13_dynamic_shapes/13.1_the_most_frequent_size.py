@@ -1,0 +1,12 @@
+# expects: most frequent size
+def profiles_for(requests: np.ndarray, border: int) -> list[tuple[int, int, int]]:
+    """Return (min, opt, max) for the sizes up to `border` and for those above it, where there are any."""
+    sizes = np.arange(len(requests))
+    found = []
+    for inside in ((sizes >= 1) & (sizes <= border), sizes > border):
+        group = np.where(inside, requests, 0)
+        if group.any():
+            seen = np.flatnonzero(group)
+            opt = np.argmax(group)
+            found.append((int(seen[0]), int(opt), int(seen[-1])))
+    return found

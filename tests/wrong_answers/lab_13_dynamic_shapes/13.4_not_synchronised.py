@@ -1,0 +1,30 @@
+# expects: look at each answer
+class Server:
+    """Runs batches of images through one context, each under the profile that suits it."""
+
+    def __init__(self, plan: bytes) -> None:
+        engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
+        self.context, self.stream = engine.create_execution_context(), drv.Stream()
+        triples = [engine.get_tensor_profile_shape("images", k) for k in range(engine.num_optimization_profiles)]
+        self.profiles = [tuple(shape[0] for shape in triple) for triple in triples]
+        largest = max(most for _, _, most in self.profiles)
+        self.images, self.logits = drv.mem_alloc(largest * 64 * 4), drv.mem_alloc(largest * 10 * 4)
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        count = len(batch)
+        fitting = [k for k, (least, _, most) in enumerate(self.profiles) if least <= count <= most]
+        if not fitting or batch.shape[1:] != (1, 8, 8):
+            ranges = ", ".join(f"{least} to {most}" for least, _, most in self.profiles)
+            raise ValueError(f"no profile takes {batch.shape}: there are {ranges} images of (1, 8, 8)")
+        number = min(fitting, key=lambda k: abs(self.profiles[k][1] - count))
+        self.context.set_optimization_profile_async(number, self.stream.handle)
+        if not self.context.set_input_shape("images", batch.shape):
+            raise ValueError(f"the engine refuses {batch.shape}")
+        self.context.set_tensor_address("images", int(self.images))
+        self.context.set_tensor_address("logits", int(self.logits))
+        logits = drv.pagelocked_empty((count, 10), np.float32)
+        drv.memcpy_htod_async(self.images, np.ascontiguousarray(batch, np.float32), self.stream)
+        if not self.context.execute_async_v3(self.stream.handle):
+            raise RuntimeError("the engine did not start")
+        drv.memcpy_dtoh_async(logits, self.logits, self.stream)
+        return logits
