@@ -50,6 +50,7 @@ def classifier(logger: Any, batch: int = -1) -> tuple[Any, Any, Any]:
     layer.get_output(0).name = "logits"
     network.mark_output(layer.get_output(0))
     config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # these tests compare with FP32
     config.builder_optimization_level = 0
     return builder, network, config
 
@@ -96,5 +97,6 @@ def slow_engine(logger: Any) -> Any:
     value.name = "y"
     network.mark_output(value)
     config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # these tests compare with FP32
     config.builder_optimization_level = 0
     return trt.Runtime(logger).deserialize_cuda_engine(builder.build_serialized_network(network, config))

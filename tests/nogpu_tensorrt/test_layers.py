@@ -19,7 +19,9 @@ import nogpu.tensorrt as trt
 
 def run(builder: Any, network: Any, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     """Build, load and run; return the outputs."""
-    plan = builder.build_serialized_network(network, builder.create_builder_config())
+    config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)
+    plan = builder.build_serialized_network(network, config)
     assert plan is not None
     engine = trt.Runtime(builder.logger).deserialize_cuda_engine(plan)
     names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]

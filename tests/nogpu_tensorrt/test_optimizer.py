@@ -32,12 +32,17 @@ def optimized(text: str, initializers: list[onnx.TensorProto], **inputs: np.ndar
     model.graph.initializer.extend(initializers)
     for number, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type.lower()}{number}"
+    names = {node.name for node in model.graph.node}
     expected = ReferenceEvaluator(model).run(None, inputs)
-    model = onnx.shape_inference.infer_shapes(model)
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     result = optimize(ir.from_proto(model), Settings(), lambda severity, text: None)
     got = ReferenceEvaluator(ir.to_proto(result.model)).run(None, inputs)
     for one, two in zip(got, expected, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+    merged = [name for layer in result.layers for name in layer.merged]
+    assert set(merged) <= names, "a layer stands for what is no node of the file"
+    alone = [name for name in merged if "quantize" not in name]  # Q/DQ of shared weights and inputs are copied
+    assert len(alone) == len(set(alone)), "a node is in two layers"
     return result
 
 

@@ -150,6 +150,7 @@ class Builder(WithBlock, Reporting):
         cache = _timing_cache(config, reporter)
         with phase("Optimizing") as part:
             optimized = optimizer.optimize(_copy(model), settings, reporter.say)
+            _carry_metadata(network, optimized.layers)
             part.step()
         whole.step()
         with phase("Choosing tactics") as part:
@@ -215,6 +216,13 @@ def _copy(model: ir.Model) -> ir.Model:
         if isinstance(value.type, ir.TensorType):
             value.type = ir.TensorType(value.type.dtype)
     return copy
+
+
+def _carry_metadata(network: INetworkDefinition, layers: list[Any]) -> None:
+    """Give each layer of the engine the metadata of all layers of the network in it, as TensorRT joins them."""
+    known = {layer.name: layer.metadata for layer in network._layers}
+    for layer in layers:
+        layer.metadata = "\x1e".join(filter(None, (known.get(name) for name in layer.merged)))
 
 
 def _require(network: Any, config: Any) -> None:

@@ -14,7 +14,7 @@ def _nothing(phase: str, step: int, steps: int) -> None:
 class Settings:
     """The build's settings. Sizes in bytes."""
 
-    tf32: bool = True  # FP32 matmul and convolution inputs may be rounded to TF32
+    tf32: bool = False  # round the factors of FP32 products to TF32; BuilderFlag.TF32 is set from the start
     strict_nans: bool = False
     debug: bool = False
     refit: bool = False

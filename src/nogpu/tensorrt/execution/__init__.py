@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from nogpu.tensorrt.enumerations import Severity
 from nogpu.tensorrt.execution.executable import Executable
+from nogpu.tensorrt.execution.integers import fold_quantised_weights
 from nogpu.tensorrt.execution.rounding import with_rounding_points
 from nogpu.tensorrt.execution.tactics import choose
 from nogpu.tensorrt.optimizer.layers import Optimized
@@ -33,11 +34,13 @@ def compile(
 ) -> dict[str, bytes]:
     """Return the sections of the plan: the graph as it will run, and the tactic that was quickest for it.
 
-    `profiles` has, by input, the smallest, best and largest shape; tactics are timed at the best ones of the first.
+    `profiles` has, by input, the smallest, best and largest shape; tactics are timed at the best ones of each profile.
+    Raises Failure where the settings ask for known times only and there is one that the cache does not know.
     """
-    model = with_rounding_points(optimized)
+    model = with_rounding_points(optimized, settings)
+    fold_quantised_weights(model)
     graph = ir.to_proto(model).SerializeToString()
-    best = {name: tuple(shapes[1]) for name, shapes in profiles[0].items()} if profiles else {}
+    best = [{name: tuple(shapes[1]) for name, shapes in profile.items()} for profile in profiles] or [{}]
     tactic = choose(graph, best, settings, timing_cache, log)
     return {"graph": graph, "tactic": json.dumps(tactic).encode()}
 

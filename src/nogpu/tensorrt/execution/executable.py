@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from nogpu.tensorrt.execution.sessions import bind, open_session
+from nogpu.tensorrt.execution.tactics import prepared
 
 SMALL = 1024  # elements: an initializer up to this size may decide a shape; larger ones are weights
 Shape = tuple[int, ...]
@@ -25,7 +26,7 @@ class Executable:
 
     def __init__(self, graph: bytes, tactic: Mapping[str, Any]) -> None:
         self._graph, self.tactic = graph, dict(tactic)
-        self._session = open_session(graph, tactic)
+        self._session = open_session(prepared(graph, tactic), tactic)
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._outputs = [each.name for each in self._session.get_outputs()]
         self._skeleton: onnx.ModelProto | None = None
@@ -112,7 +113,7 @@ class Executable:
     ) -> None:
         """Run once with ONNX Runtime's profiler and report each node's time in milliseconds."""
         with tempfile.TemporaryDirectory(prefix="nogpu-profile-") as folder:
-            session = open_session(self._graph, self.tactic, str(Path(folder) / "run"))
+            session = open_session(prepared(self._graph, self.tactic), self.tactic, str(Path(folder) / "run"))
             self._compute(session, inputs, outputs)
             self._store(self._compute(session, inputs, outputs), outputs)
             events = json.loads(Path(session.end_profiling()).read_text())

@@ -15,12 +15,13 @@ from onnx import TensorProto, helper
 
 from nogpu.tensorrt.execution.rounding import with_rounding_points
 from nogpu.tensorrt.execution.sessions import open_session
+from nogpu.tensorrt.execution.tactics import prepared
 from nogpu.tensorrt.optimizer import Layer, optimize
 from nogpu.tensorrt.parser.reading import read
 from nogpu.tensorrt.settings import Settings
 
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
-PLAIN = {"name": "plain", "level": "ENABLE_ALL", "threads": 0}
+PLAIN = {"name": "plain", "level": "ENABLE_ALL", "threads": 0, "integers": "u8s8"}
 FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
 
 
@@ -44,13 +45,13 @@ def layer_values(model: bytes, inputs: Mapping[str, np.ndarray], tf32: bool = Fa
     reading = read(model)
     if reading.model is None:
         raise ValueError("; ".join(str(problem) for problem in reading.errors))
-    optimized = optimize(reading.model, replace(Settings(), tf32=tf32), lambda severity, text: None)
+    kinds = {str(node.name): node.op_type for node in reading.model.graph}  # of nodes that are folded away, too
+    optimized = optimize(reading.model, Settings(), lambda severity, text: None)
     graph = optimized.model.graph
     nodes = {str(node.name): node for node in graph}
     produced = {str(output.name): output for node in graph for output in node.outputs}
     found: list[tuple[Layer, tuple[str, ...], ir.Value]] = []
     for layer in optimized.layers:
-        kinds = {name: nodes[name].op_type for name in layer.merged if name in nodes}
         names = tuple(name for name in layer.merged if kinds.get(name) not in (*QUANTISING, "Cast"))
         value = produced.get(layer.outputs[0]["name"]) if layer.outputs else None
         if names and value is not None:
@@ -63,7 +64,10 @@ def layer_values(model: bytes, inputs: Mapping[str, np.ndarray], tf32: bool = Fa
             marked.add(id(value))
             graph.outputs.append(value)
     precisions = [_precision([nodes[name] for name in names if name in nodes], value) for _, names, value in found]
-    arrays = _run(ir.to_proto(with_rounding_points(optimized)), inputs, {str(value.name) for _, _, value in found})
+    settings = replace(Settings(), tf32=tf32)
+    arrays = _run(
+        ir.to_proto(with_rounding_points(optimized, settings)), inputs, {str(value.name) for _, _, value in found}
+    )
     return [
         LayerValue(layer.name, layer.type, precision, names, arrays[str(value.name)])
         for (layer, names, value), precision in zip(found, precisions, strict=True)
@@ -74,9 +78,8 @@ def _as_read(value: ir.Value) -> ir.Value:
     """Return the value behind the Q/DQ through which all of its readers see it; itself where there is none."""
     for kind in QUANTISING:
         users = {user for user, _ in value.uses()}
-        if value.is_graph_output() or not users or any(user.op_type != kind for user in users):
-            break
-        value = next(iter(users)).outputs[0]
+        if not value.is_graph_output() and users and all(user.op_type == kind for user in users):
+            value = next(iter(users)).outputs[0]
     return value
 
 
@@ -97,7 +100,7 @@ def _run(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray], names: set[st
             wide = f"{value.name} [FP32]"
             model.graph.node.append(helper.make_node("Cast", [value.name], [wide], wide, to=TensorProto.FLOAT))
             value.name, value.type.tensor_type.elem_type = wide, TensorProto.FLOAT
-    session = open_session(model.SerializeToString(), PLAIN)
+    session = open_session(prepared(model.SerializeToString(), PLAIN), PLAIN)
     wanted = [value.name for value in session.get_outputs()]
     arrays = dict(zip(wanted, session.run(wanted, dict(inputs)), strict=True))
     return {name.removesuffix(" [FP32]"): array for name, array in arrays.items()}

@@ -21,10 +21,11 @@ def open_session(graph: bytes, tactic: Mapping[str, Any], profile_prefix: str = 
     """Return a session on the CPU for the serialized model `graph`."""
     options = ort.SessionOptions()
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_{tactic['level']}")
-    options.intra_op_num_threads = int(tactic["threads"])
+    options.intra_op_num_threads = int(tactic["threads"])  # 0: as many as this machine has
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if tactic["threads"] > 1 else "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0" if tactic["threads"] == 1 else "1")
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # `integers` says what Q/DQ becomes
     if profile_prefix:
         options.enable_profiling, options.profile_file_prefix = True, profile_prefix
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

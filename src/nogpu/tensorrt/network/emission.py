@@ -21,6 +21,7 @@ from nogpu.tensorrt.reporting import Failure
 
 OPSET = 22
 WHERE = "ITensor::getDimensions"
+LAYER = "nogpu.layer"  # a node's metadata: the name of the layer that it is a part of
 
 
 class Emission:
@@ -44,6 +45,7 @@ class Emission:
         for index, value in enumerate(node.outputs):
             value.name = f"{self._unique}:{len(self.nodes)}.{index}"
         infer(node, self._values, self._name)
+        node.metadata_props[LAYER] = self._name
         self._graph.append(node)
         self.nodes.append(node)
         return list(node.outputs)

@@ -58,6 +58,7 @@ def add_layer(network: INetworkDefinition, node: ir.Node, tensors: dict[ir.Value
     inputs = [tensors.get(value) for value in node.inputs if value is None or value.const_value is None]
     layer: Any = ParsedLayer._make(network, inputs)
     layer._node, layer._name = node, node.name or layer._name
+    layer._metadata = f"[ONNX Layer: {layer._name}]"
     layer._layer_type = _KINDS.get(node.op_type, LayerType.PLUGIN_V3)
     layer._outputs = [ITensor._make(network, layer, i, value) for i, value in enumerate(node.outputs) if value.name]
     for tensor in layer._outputs:

@@ -16,10 +16,15 @@ from nogpu.tensorrt.optimizer.batch_normalization import fold_batch_normalizatio
 from nogpu.tensorrt.optimizer.constants import fold_constants
 from nogpu.tensorrt.optimizer.dead_code import remove_dead_code
 from nogpu.tensorrt.optimizer.grouping import group
+from nogpu.tensorrt.optimizer.horizontal import merge_parallel_convolutions
 from nogpu.tensorrt.optimizer.identities import remove_identities
 from nogpu.tensorrt.optimizer.layers import Layer, Optimized
 from nogpu.tensorrt.optimizer.outputs import compute_outputs
 from nogpu.tensorrt.optimizer.padding import fold_padding
+from nogpu.tensorrt.optimizer.patterns import fuse_bias, fuse_gelu, fuse_layer_normalization
+from nogpu.tensorrt.optimizer.quantization import give_each_reader_its_dequantize, quantize_weights
+from nogpu.tensorrt.optimizer.rearranging import join_reshapes, join_transposes
+from nogpu.tensorrt.optimizer.scales import fold_scales
 from nogpu.tensorrt.settings import Settings
 
 __all__ = ["Layer", "Optimized", "optimize"]
@@ -28,10 +33,21 @@ Log = Callable[[Severity, str], Any]
 
 PASSES: tuple[tuple[str, Callable[[ir.Model], int]], ...] = (
     ("ConstantFolding", fold_constants),
+    ("WeightQuantization", quantize_weights),
     ("DeadCode", remove_dead_code),
     ("NoOps", remove_identities),
+    ("TransposeFusion", join_transposes),
+    ("ReshapeFusion", join_reshapes),
+    ("DeadCode", remove_dead_code),
+    ("NoOps", remove_identities),
+    ("GeluFusion", fuse_gelu),
+    ("LayerNormalizationFusion", fuse_layer_normalization),
+    ("BiasFusion", fuse_bias),
     ("BatchNormalizationFusion", fold_batch_normalization),
+    ("ScaleFusion", fold_scales),
     ("PaddingFusion", fold_padding),
+    ("HorizontalFusion", merge_parallel_convolutions),
+    ("DequantizeCloning", give_each_reader_its_dequantize),
     ("DeadCode", remove_dead_code),
     ("Outputs", compute_outputs),
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from nogpu.tensorrt.optimizer.batch_normalization import MERGED
+from nogpu.tensorrt.optimizer.merging import constant, stand_for
 
 
 def fold_padding(model: ir.Model) -> int:
     """Put each Pad with zeros into the Conv that alone reads it; return how many went."""
     folded = 0
-    outputs = {id(value) for value in model.graph.outputs}
     for node in list(model.graph):
-        if node.op_type != "Pad" or id(node.outputs[0]) in outputs:
+        if node.op_type != "Pad" or node.outputs[0].is_graph_output():
             continue
         users = list(node.outputs[0].uses())
         pads = _spatial_pads(node)
@@ -25,8 +24,7 @@ def fold_padding(model: ir.Model) -> int:
         both = [a + b for a, b in zip(own, pads, strict=True)]
         convolution.attributes["pads"] = ir.AttrInt64s("pads", both)
         convolution.replace_input_with(0, node.inputs[0])
-        merged = str(convolution.metadata_props.get(MERGED, convolution.name))
-        convolution.metadata_props[MERGED] = f"{node.name}\n{merged}"
+        stand_for(convolution, node, convolution)
         model.graph.remove(node, safe=True)
         folded += 1
     return folded
@@ -37,12 +35,12 @@ def _spatial_pads(node: ir.Node) -> list[int] | None:
     mode = node.attributes["mode"].as_string() if "mode" in node.attributes else "constant"
     if mode != "constant" or len(node.inputs) < 2 or (len(node.inputs) > 3 and node.inputs[3] is not None):
         return None
-    sizes, fill = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    if sizes is None or sizes.const_value is None:
+    sizes, fill = constant(node.inputs[1]), node.inputs[2] if len(node.inputs) > 2 else None
+    if sizes is None:
         return None
     if fill is not None and (fill.const_value is None or fill.const_value.numpy().any()):
         return None
-    pads = [int(size) for size in sizes.const_value.numpy()]
+    pads = [int(size) for size in sizes]
     half = len(pads) // 2
     if half < 3 or any(size < 0 for size in pads) or any(pads[k] or pads[half + k] for k in (0, 1)):
         return None
