@@ -19,6 +19,7 @@ from coursekit import plots
 from coursekit.precision import Model, as_inputs, read, to_half, to_int8
 
 Arrays = Mapping[str, np.ndarray] | np.ndarray
+ROUNDED_IN_TF32 = ("CaskConvolution", "CaskDeconvolution", "CaskGemm")
 PRECISIONS = ("FP32", "TF32", "FP16", "BF16", "INT8")
 
 
@@ -134,7 +135,7 @@ def compare_layers(model: Model, first: Any, second: Any, inputs: Arrays | None 
         if other is None or other.array.shape != one.array.shape:
             left_out.append(one.name)
             continue
-        precision = labels[1] if labels[1] == "TF32" else other.precision
+        precision = "TF32" if labels[1] == "TF32" and one.type in ROUNDED_IN_TF32 else other.precision
         rows.append(_row(one.name, one.type, precision, one.array, other.array))
     if not rows:
         raise ValueError("the two models have no layer in common: their nodes must have the same names")

@@ -39,6 +39,7 @@ class Row:
     throughput: float | None = None  # images per second
     size: int | None = None
     logits: list[list[float]] = field(default_factory=list)
+    emulated: bool = False  # a CPU computed what a GPU would: the values count, the times say nothing about a GPU
 
 
 def record(
@@ -52,13 +53,14 @@ def record(
     size: int | None = None,
     model: str = "DigitNet",
     device: str | None = None,
+    emulated: bool = False,
 ) -> None:
     """Write or replace the row of `stage` for `model`.
 
     logits: (n, classes) array of the test images in their fixed order, kept to compare the next hop with;
     labels: (n,) true labels, for the accuracy (leave out where the weights are random); latency: of one call,
     one image unless the stage says otherwise; throughput: images/s at the best batch, default the latency's;
-    size: bytes on disk; device: where it ran, default this machine's.
+    size: bytes on disk; device: where it ran, default this machine's; emulated: its time is not a GPU's.
     """
     scores = np.zeros((0, 0)) if logits is None else np.asarray(logits, dtype=np.float64)
     if logits is not None and scores.ndim != 2:
@@ -78,6 +80,7 @@ def record(
         throughput=throughput or (latency.throughput if latency else None),
         size=size,
         logits=[[float(f"{value:.9g}") for value in line] for line in scores],
+        emulated=emulated,
     )
     rows = [row if (old.model, old.stage) == (model, stage) else old for old in load()]  # in its place: hops keep order
     if row not in rows:
@@ -151,7 +154,7 @@ class Ledger:
                     _text(row.latency_p95, "{:.3g}", 1e3),
                     _text(row.throughput, "{:,.0f}"),
                     _text(row.size, "{:,.1f}", 1e-3),
-                    row.device,
+                    row.device + (", emulated" if row.emulated else ""),
                 )
             )
         return table
@@ -171,24 +174,41 @@ class Ledger:
         return f"<table><tr>{head}</tr>{body}</table>"
 
     def plot(self, model: str = "DigitNet") -> Figure:
-        """Draw latency (p50, with p95 as a whisker) and size of each stage of `model`, accuracy written beside."""
+        """Draw the stages of `model` as rows: latency, size, and accuracy with the error against the first stage.
+
+        Hatched bars are emulated: a CPU's time for what a GPU would compute. A stage without a fact has no mark there.
+        """
         import matplotlib.pyplot as plt
 
-        from coursekit.plots import BLUE, ORANGE
+        from coursekit.plots import BLACK, BLUE, ORANGE
 
         rows = [row for row in self.rows if row.model == model]
-        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 1.4 + 0.55 * len(rows)), sharey=True)
+        figure, axes = plt.subplots(1, 3, figsize=(13, 1.7 + 0.5 * len(rows)), sharey=True, width_ratios=(3, 3, 4))
+        latency, size, error = axes
         for index, row in enumerate(rows):
-            p50, p95 = (1e3 * (value or 0) for value in (row.latency_p50, row.latency_p95))
-            left.barh(index, p50, xerr=[[0], [max(p95 - p50, 0)]], color=BLUE, height=0.6, capsize=4)
-            right.barh(index, (row.size or 0) / 1e3, color=ORANGE, height=0.6)
-            if row.accuracy is not None:
-                right.text((row.size or 0) / 1e3, index, f"  {row.accuracy:.2%}", va="center")
-        left.set(title=f"{model}: latency", xlabel="ms per image, p50 (whisker: p95)")
-        right.set(title="size on disk, test accuracy", xlabel="kB")
-        right.margins(x=0.25)
-        left.set_yticks(range(len(rows)), [row.stage for row in rows])
-        left.invert_yaxis()
+            look: dict[str, Any] = {"height": 0.62, "edgecolor": "white", "hatch": "///" if row.emulated else ""}
+            if row.latency_p50:
+                tail = 1e3 * max((row.latency_p95 or 0) - row.latency_p50, 0)
+                latency.barh(index, 1e3 * row.latency_p50, color=BLUE, xerr=[[0], [tail]], capsize=4, **look)
+            if row.size:
+                size.barh(index, row.size / 1e3, color=ORANGE, **look)
+                size.text(row.size / 1e3, index, f" {row.size / 1e3:,.0f}", va="center", fontsize=11)
+            change = hop(rows[0], row) if index else None
+            said = _text(row.accuracy, "{:.2%}") + (f", {change.flipped} flipped" if change else "")
+            error.text(1.03, index, said, va="center", fontsize=11, transform=error.get_yaxis_transform())
+            if change:
+                error.plot(max(change.error, 1e-7), index, "D", color=BLACK, markersize=9)
+        first = rows[0].stage if rows else "the first"
+        latency.set(title="Latency", xlabel="ms per image, p50 (whisker: p95)", xscale="log", axisbelow=True)
+        size.set(title="Size on disk", xlabel="kB", axisbelow=True)
+        size.margins(x=0.22)
+        error.set(title="Error", xlabel=f"largest error of a logit against {first}", xscale="log", axisbelow=True)
+        error.text(1.03, 1.01, "accuracy, labels flipped", transform=error.transAxes, fontsize=12, weight="bold")
+        latency.set_yticks(range(len(rows)), [row.stage + " ▨" * row.emulated for row in rows])
+        latency.invert_yaxis()
+        figure.suptitle(
+            f"{model}, stage by stage" + (" (▨ emulated)" if any(r.emulated for r in rows) else ""), weight="bold"
+        )
         return figure
 
 

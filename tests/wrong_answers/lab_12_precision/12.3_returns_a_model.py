@@ -1,0 +1,6 @@
+# expects: content as bytes
+def to_fp16(file, peaks):
+    model = onnx.load_model_from_string(file)
+    loud = {node.output[0] for node in model.graph.node if peaks.get(node.name, 0) >= 65520}
+    keep = [node.name for node in model.graph.node if loud & {*node.input, *node.output}]
+    return to_half(file, keep=keep)

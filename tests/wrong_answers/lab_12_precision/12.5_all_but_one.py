@@ -1,0 +1,12 @@
+# expects: with every layer in INT8 but
+def sensitivity(file, limits, images):
+    def logits(model):
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        return session.run(None, {"images": images})[0]
+
+    model, exact, scan = onnx.load_model_from_string(file), logits(file), {}
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            error = logits(insert_qdq(model, limits, {other.name for other in model.graph.node} - {node.name}).SerializeToString()) - exact
+            scan[node.name] = float(np.sqrt(np.mean(error**2) / np.mean(exact**2)))
+    return scan
