@@ -1,110 +1,170 @@
-"""The rungs of copy, transpose, reduction and matmul, timed by CUDA events. measure.py calls it; needs CuPy, torch."""
+"""Time the rungs of copy, transpose, reduction, softmax, histogram and matmul, each proven right first. For measure.py.
+
+Data are larger than any L2 cache (1 GiB; the matrices of the product 64 MiB each, whose time is arithmetic). Rungs
+run as PyCUDA launches them; what torch, cuBLAS and the driver's own copy need for the same stands beside them.
+"""
 
 from __future__ import annotations
 
-import statistics
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import device_memory as memory
+import numpy as np
+import pycuda.driver as drv
+import rungs
+import torch
+from device_memory import Buffer, timed
+from pycuda.compiler import compile as nvcc
 from results import Results
+from rungs import Rung
 
 FOLDER = Path(__file__).parent
-SIDE = 16384  # 1 GiB of float32: many times any L2
-TILES = [(128, 128, 8, 8, 8), (128, 128, 16, 8, 8), (64, 64, 16, 4, 4), (128, 64, 16, 8, 4), (128, 256, 8, 8, 16)]
-WARM_UP, SAMPLES = 5, 31
 
 
-def timed(launch: Callable[[], Any], work: float, unit: str) -> dict[str, Any]:
-    """Return raw milliseconds, their median and work per second; `work` is bytes or floating-point operations."""
-    import torch
+@dataclass
+class Problem:
+    """What the rungs of one ladder have in common: their arguments, how to check them, how much work they do."""
 
-    for _ in range(WARM_UP):
-        launch()
-    samples = []
-    for _ in range(SAMPLES):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        launch()
-        end.record()
-        end.synchronize()
-        samples.append(begin.elapsed_time(end))
-    median = statistics.median(samples)
-    return {"milliseconds": samples, "median": median, "rate": work / median * 1e3, "unit": unit}
+    arguments: tuple[Any, ...]
+    out: Buffer
+    expected: torch.Tensor
+    work: float
+    rungs: list[Rung]
+    others: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    unit: str = "B/s"
+    tolerance: float = 0.0  # of the relative error in the Euclidean norm; 0: equal
+    adds: bool = False  # to what is there already
+
+    def fault(self) -> str:
+        """Return what is wrong with the output; nothing where it is right."""
+        got = self.out.tensor()
+        if self.tolerance == 0:
+            return "" if torch.equal(got, self.expected) else f"{int((got != self.expected).sum())} wrong elements"
+        error = ((got.double() - self.expected).norm() / self.expected.norm()).item()
+        return "" if error < self.tolerance else f"relative error {error}"
+
+
+def random(*shape: int) -> torch.Tensor:
+    """Return normally distributed floats."""
+    return torch.randn(*shape, device=memory.torch_device())
+
+
+def filled(values: torch.Tensor) -> Buffer:
+    """Return a buffer with these values."""
+    buffer = Buffer(tuple(values.shape), str(values.dtype).removeprefix("torch."))
+    buffer.put(values)
+    return buffer
+
+
+def copy(small: bool) -> Problem:
+    n = 2**16 if small else 2**28
+    x, y = filled(random(n)), Buffer((n,), np.float32)
+    source, target = x.tensor(), y.tensor()
+    others = {
+        "driver's copy": lambda: drv.memcpy_dtod(y.pointer, x.pointer, x.bytes),
+        "torch": lambda: target.copy_(source),
+    }
+    return Problem((y.pointer, x.pointer, np.int32(n)), y, source, 8.0 * n, rungs.copy(n, memory.processors()), others)
+
+
+def transpose(small: bool) -> Problem:
+    rows, columns = (256, 384) if small else (16384, 16384)
+    x, y = filled(random(rows, columns)), Buffer((columns, rows), np.float32)
+    source, target = x.tensor(), y.tensor()
+    tried = rungs.transpose(rows, columns, memory.processors())
+    others = {"torch": lambda: target.copy_(source.T)}
+    arguments = (y.pointer, x.pointer, np.int32(rows), np.int32(columns))
+    return Problem(arguments, y, source.T, 8.0 * rows * columns, tried, others)
+
+
+def reduction(small: bool) -> Problem:
+    n = 2**16 if small else 2**28
+    # Whole numbers about 0: every partial sum is one, far below 2^24, so that any order gives exactly the same.
+    x, y = filled(torch.randint(-4, 5, (n,), device=memory.torch_device()).float()), Buffer((1,), np.float32)
+    source = x.tensor()
+    return Problem((y.pointer, x.pointer, np.int32(n)), y, source.double().sum().float().reshape(1), 4.0 * n,
+                   rungs.reduction(n, memory.processors()), {"torch": source.sum}, adds=True)  # fmt: skip
+
+
+def softmax(small: bool) -> Problem:
+    rows, columns = (64, 520) if small else (65536, 4096)
+    x, y = filled(random(rows, columns)), Buffer((rows, columns), np.float32)
+    source = x.tensor()
+    # The reference in float64 would take 2 GiB and more; float32 by torch is right to 1e-6.
+    return Problem((y.pointer, x.pointer, np.int32(rows), np.int32(columns)), y, torch.softmax(source, 1),
+                   8.0 * rows * columns, rungs.softmax(rows, columns, memory.processors()),
+                   {"torch": lambda: torch.softmax(source, 1)}, tolerance=1e-5)  # fmt: skip
+
+
+def histogram(small: bool) -> Problem:
+    n = 2**16 if small else 2**30
+    x = filled(torch.randint(0, 256, (n,), dtype=torch.uint8, device=memory.torch_device()))
+    y, source = Buffer((256,), np.int32), x.tensor()
+    expected = sum(torch.bincount(part, minlength=256) for part in source.split(2**26))
+    assert isinstance(expected, torch.Tensor)
+    return Problem((y.pointer, x.pointer, np.int32(n)), y, expected.int(), 1.0 * n,
+                   rungs.histogram(n, memory.processors()), {"torch": lambda: torch.bincount(source, minlength=256)},
+                   adds=True)  # fmt: skip
+
+
+def matmul(small: bool) -> Problem:
+    n = 256 if small else 4096
+    a, b, c = filled(random(n, n)), filled(random(n, n)), Buffer((n, n), np.float32)
+    left, right, out = a.tensor(), b.tensor(), c.tensor()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return Problem((c.pointer, a.pointer, b.pointer, *map(np.int32, (n, n, n))), c, left.double() @ right.double(),
+                   2.0 * n**3, rungs.matmul(n, memory.processors()),
+                   {"cuBLAS": lambda: torch.mm(left, right, out=out)}, unit="FLOP/s", tolerance=1e-5)  # fmt: skip
+
+
+LADDERS = {each.__name__: each for each in (copy, transpose, reduction, softmax, histogram, matmul)}
 
 
 def ladders(results: Results, dry_run: bool) -> None:
-    """Time every rung and check each result; a wrong result is an error, not a time."""
-    if dry_run:
-        for name in ("bandwidth.cu", "matmul.cu"):
-            results.add(name, lambda name=name: {"characters": len((FOLDER / name).read_text())})
-        return
-    import cupy
-    import torch
-
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.set_float32_matmul_precision("highest")
-    x, y = torch.rand(SIDE, SIDE, device="cuda"), torch.empty(SIDE, SIDE, device="cuda")
-    n = x.numel()
-    module = cupy.RawModule(code=(FOLDER / "bandwidth.cu").read_text())
-    stream = cupy.cuda.ExternalStream(torch.cuda.current_stream().cuda_stream)
-
-    def rung(kernel: str, out: Any, grid: tuple[int, ...], block: tuple[int, ...], sizes: tuple[int, ...],
-             right: Callable[[], bool], moved: float) -> dict[str, Any]:  # fmt: skip
-        function = module.get_function(kernel)
-        arguments = (*(cupy.from_dlpack(t) for t in (out, x)), *map(cupy.int32, sizes))
-
-        def launch() -> None:
-            with stream:
-                function(grid, block, arguments)
-
-        out.zero_()
-        launch()
-        torch.cuda.synchronize()
-        if not right():
-            raise ValueError(f"{kernel} computed a wrong result.")
-        return timed(launch, moved, "B/s")
-
-    side = SIDE
-    results.add("copy: torch", lambda: timed(lambda: y.copy_(x), 8 * n, "B/s"))
-    total = torch.zeros(1, device="cuda")
-    exact = x.double().sum().item()
-    near = lambda: abs(total.item() / exact - 1) < 1e-3  # noqa: E731
-    plan: list[tuple[Any, ...]] = [
-        ("copy_scalar", y, (n // 256,), (256,), (n,), lambda: torch.equal(x, y), 8 * n),
-        ("copy_float4", y, (n // 4096,), (256,), (n // 4,), lambda: torch.equal(x, y), 8 * n),
-        ("transpose_naive", y, (side // 32,) * 2, (32, 8), (side, side), lambda: torch.equal(x.T, y), 8 * n),
-        ("transpose_tiled", y, (side // 32,) * 2, (32, 8), (side, side), lambda: torch.equal(x.T, y), 8 * n),
-        ("transpose_float4", y, (side // 64,) * 2, (16, 16), (side, side), lambda: torch.equal(x.T, y), 8 * n),
-        ("reduce_float4", total, (132 * 8,), (256,), (n // 4,), near, 4 * n),
-    ]
-    for row in plan:
-        results.add(row[0], lambda row=row: rung(*row))
-    size = 4096
-    a, b, c = (torch.rand(size, size, device="cuda") for _ in range(3))
-    work = 2.0 * size**3
-    results.add("matmul: cuBLAS", lambda: timed(lambda: torch.mm(a, b, out=c), work, "FLOP/s"))
-    expected = a.double() @ b.double()
-    for tile in TILES:
-        results.add(f"matmul: {tile}", lambda tile=tile: _matmul(tile, a, b, c, expected, stream, work))
+    """Time every rung in every variant; a wrong result is an error, not a time. A dry run takes small sizes."""
+    if dry_run != memory.EMULATED:
+        raise SystemExit("A dry run needs the CPU stand-in for PyCUDA, a measurement PyCUDA itself; here is the other.")
+    for ladder, problem_of in LADDERS.items():
+        if results.wants(f"{ladder}: "):
+            _ladder(results, ladder, problem_of(dry_run))
 
 
-def _matmul(tile: tuple[int, ...], a: Any, b: Any, c: Any, expected: Any, stream: Any, work: float) -> dict[str, Any]:
-    import cupy
+def _ladder(results: Results, ladder: str, problem: Problem) -> None:
+    said = {"ladder": ladder, "variant": ""}
+    for name, launch in problem.others.items():
+        given = said | {"rung": name, "reference": True}
+        results.add(f"{ladder}: {name}", lambda f=launch, s=given: s | timed(f, problem.work, problem.unit))
+    keys = {f"{ladder}: {rung.name}" + f" ({rung.variant})" * bool(rung.variant): rung for rung in problem.rungs}
+    keys = {key: rung for key, rung in keys.items() if results.lacks(key)}
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        target = memory.architecture()  # asked here: the context is this thread's
+        modules = {key: pool.submit(_module, rung, target) for key, rung in keys.items()}
+        for key, rung in keys.items():
+            given = said | {"rung": rung.name, "variant": rung.variant}
+            results.add(key, lambda r=rung, m=modules[key], s=given: s | _rung(problem, r, m.result()))
 
-    bm, bn, _, tm, tn = tile
-    options = tuple(f"-D{name}={value}" for name, value in zip(("BM", "BN", "BK", "TM", "TN"), tile, strict=True))
-    function = cupy.RawModule(code=(FOLDER / "matmul.cu").read_text(), options=options).get_function("matmul")
-    size = a.shape[0]
-    arguments = (*(cupy.from_dlpack(t) for t in (c, a, b)), *(cupy.int32(size),) * 3)
+
+def _module(rung: Rung, target: str) -> bytes:
+    source = (FOLDER / rung.file).read_text()
+    return nvcc(source, options=["-O3", *rung.options], arch=target, no_extern_c=True, cache_dir=False)
+
+
+def _rung(problem: Problem, rung: Rung, code: bytes) -> dict[str, Any]:
+    function = drv.module_from_buffer(code).get_function(rung.kernel)
+    block, grid = (*rung.block, 1, 1)[:3], (*rung.grid, 1)[:2]
 
     def launch() -> None:
-        with stream:
-            function((size // bn, size // bm), (bm // tm * (bn // tn),), arguments)
+        function(*problem.arguments, block=block, grid=grid)
 
-    c.zero_()
+    problem.out.clear() if problem.adds else problem.out.poison()
     launch()
-    error = ((c.double() - expected).norm() / expected.norm()).item()
-    if not error < 1e-5:
-        raise ValueError(f"matmul {tile}: relative error {error}.")
-    return timed(launch, work, "FLOP/s") | {"error_norm": error}
+    drv.Context.synchronize()
+    if fault := problem.fault():
+        raise ValueError(f"{rung.kernel} computed a wrong result: {fault}.")
+    facts = {"block": block, "grid": grid, "defines": dict(rung.defines), "registers": function.num_regs}
+    return facts | timed(launch, problem.work, problem.unit)

@@ -1,22 +1,15 @@
-"""All that is measured on a GPU: `python benchmarks/gpu/measure.py all --out FOLDER`. See README.md here."""
+"""All that is measured on a GPU: `python benchmarks/gpu/measure.py STEP --out FOLDER`. See README.md here."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 
-from ladders import ladders
-from lessons import lessons
 from results import Results
-from tools import planted, profile
 
-STEPS = {
-    "environment": lambda results, dry_run: results.add("seen", lambda: {"complete": True}),
-    "ladders": ladders,
-    "lessons": lessons,
-    "profile": profile,
-    "planted": planted,
-}
+# Step -> the module here that has a function of the step's name; `all` does them in this order.
+STEPS = {"ladders": "ladders", "lessons": "lessons", "planted": "planted", "profile": "nsight", "pytorch": "pytorch"}
 
 
 def main() -> None:
@@ -24,10 +17,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=[*STEPS, "all"])
     parser.add_argument("--out", type=Path, required=True, help="folder for the JSON files")
+    parser.add_argument("--only", default="", help="items whose name contains this")
     parser.add_argument("--dry-run", action="store_true", help="no GPU: try the script; its files say emulated")
     given = parser.parse_args()
     for name in STEPS if given.step == "all" else [given.step]:
-        STEPS[name](Results(given.out, name, given.dry_run), given.dry_run)
+        run = getattr(importlib.import_module(STEPS[name]), name)
+        run(Results(given.out, name, given.dry_run, given.only), given.dry_run)
 
 
 if __name__ == "__main__":

@@ -15,31 +15,47 @@ from typing import Any
 
 
 class Results:
-    """The file `<folder>/<name>.json`: what was measured where, and one entry per item."""
+    """The file `<folder>/<name>.json`: what was measured where, and one entry per item.
 
-    def __init__(self, folder: Path, name: str, dry_run: bool) -> None:
+    Only items whose key contains `only` are measured.
+    """
+
+    def __init__(self, folder: Path, name: str, dry_run: bool, only: str = "") -> None:
         if dry_run and "measurements" in folder.resolve().parts:
             raise ValueError(f"{folder} keeps measurements; a dry run is emulated: give it another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{name}.json"
+        self.path, self.only = folder / f"{name}.json", only
         where = {"emulated": True} if dry_run else machine()
-        fresh: dict[str, Any] = {"schema": 1, "name": name, "machine": where, "command": sys.argv, "items": {}}
+        command = " ".join(["python", "benchmarks/gpu/measure.py", *sys.argv[1:]])
+        fresh: dict[str, Any] = {"schema": 1, "name": name, "machine": where, "command": command, "items": {}}
         fresh["date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.content = json.loads(self.path.read_text()) if self.path.exists() else fresh
         if self.content["machine"].get("emulated", False) != dry_run:
             raise ValueError(f"{self.path} mixes emulated and measured figures: give another folder.")
+        if self.content["machine"].get("gpu") != where.get("gpu"):
+            raise ValueError(f"{self.path} is of another GPU or driver: give another folder.")
+
+    def wants(self, prefix: str) -> bool:
+        """Return whether items whose keys begin so can be asked for."""
+        return self.only in prefix or prefix in self.only
+
+    def lacks(self, key: str) -> bool:
+        """Return whether an item is asked for and not measured yet; what failed is tried again."""
+        return self.only in key and "error" in self.content["items"].get(key, {"error": "not yet"})
 
     def add(self, key: str, measure: Callable[[], Any]) -> None:
         """Measure one item unless the file has it; an exception is recorded as the item's `error`."""
-        if key in self.content["items"] and "error" not in self.content["items"][key]:
+        if not self.lacks(key):
             return
         try:
             value = measure()
         except Exception as error:
             value = {"error": f"{type(error).__name__}: {error}"[-4000:]}
         self.content["items"][key] = value
-        self.path.write_text(json.dumps(self.content, indent=1) + "\n")
+        self.path.write_text(json.dumps(self.content, ensure_ascii=False) + "\n")
         said = "FAILED " + value["error"][-300:] if "error" in value else "done"
+        if "median" in value:
+            said = f"{value['median']:.4g} ms, {value['rate']:.4g} {value['unit']}"
         print(f"{self.path.stem}: {key}: {said}", flush=True)
 
 
@@ -51,11 +67,11 @@ def machine() -> dict[str, Any]:
                           "compute-sanitizer": ["compute-sanitizer", "--version"]}.items():  # fmt: skip
         found = shutil.which(command[0])
         facts[name] = subprocess.run(command, capture_output=True, text=True).stdout.strip() if found else None
-    for package in ("torch", "cupy", "pycuda", "numpy"):
+    for package in ("torch", "pycuda", "numpy", "triton"):
         try:
-            facts[package] = importlib.metadata.version("cupy-cuda13x" if package == "cupy" else package)
-        except importlib.metadata.PackageNotFoundError as error:
-            facts[package] = f"missing: {error}"
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            facts[package] = None
     return facts
 
 
