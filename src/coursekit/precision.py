@@ -59,10 +59,10 @@ def to_half(model: Model, keep: Iterable[str] = (), kind: str = "FP16") -> onnx.
 def to_int8(model: Model, inputs: Mapping[str, np.ndarray] | np.ndarray, keep: Iterable[str] = ()) -> onnx.ModelProto:
     """Return the model with Q/DQ around its convolutions and matrix products, scales calibrated on `inputs` (min-max).
 
-    inputs: arrays by name, or one array where the model has one input; the first axis counts examples, each of which
-    is calibrated on its own. The form is the one that TensorRT takes: signed 8 bits, symmetric, weights per channel,
-    biases in floats, and Q/DQ only where a layer reads, so that an activation stays fused to what it follows. Nodes
-    named in `keep` stay without. Raises ValueError for a name in `keep` that no node has.
+    inputs: arrays by name, or one array where the model has one input; the first axis counts examples, at least as
+    many as the model takes at once. The form is the one that TensorRT takes: signed 8 bits, symmetric, weights per
+    channel, biases in floats, and Q/DQ only where a layer reads, so that an activation stays fused to what it follows.
+    Nodes named in `keep` stay without. Raises ValueError for a name in `keep` that no node has, or too few examples.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -70,19 +70,21 @@ def to_int8(model: Model, inputs: Mapping[str, np.ndarray] | np.ndarray, keep: I
     source = read(model)
     kept = _names_of_nodes(source, keep)
     feeds = as_inputs(source, inputs)
-    count = min(len(array) for array in feeds.values())
+    count, batch = min(len(array) for array in feeds.values()), _batch(source)
+    if count < batch:
+        raise ValueError(f"{count} examples were given to calibrate on, but the model takes {batch} at once")
 
     class Examples(CalibrationDataReader):
         """One example after the other."""
 
         def __init__(self) -> None:
-            self.place = -1
+            self.place = -batch
 
         def get_next(self) -> dict[str, np.ndarray] | None:
-            """Return the next example, None at the end."""
-            self.place += 1
-            here = slice(self.place, self.place + 1)
-            return {name: array[here] for name, array in feeds.items()} if self.place < count else None
+            """Return the next example (as many as the model takes at once), None at the end."""
+            self.place += batch
+            here = slice(self.place, self.place + batch)
+            return {name: array[here] for name, array in feeds.items()} if here.stop <= count else None
 
     form: dict[str, Any] = dict.fromkeys(("ActivationSymmetric", "WeightSymmetric", "AddQDQPairToWeight"), True)
     form |= {"QuantizeBias": False, "OpTypesToExcludeOutputQuantization": list(QUANTISED)}
@@ -122,6 +124,12 @@ def as_inputs(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray] | np.ndar
     if set(inputs) != set(names):
         raise ValueError(f"arrays were given for {sorted(inputs)}, but the model's inputs are {names}")
     return {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+
+
+def _batch(model: onnx.ModelProto) -> int:
+    """Return the first axis's size of the model's first input; 1 where it is free."""
+    shape = model.graph.input[0].type.tensor_type.shape.dim
+    return max(shape[0].dim_value, 1) if shape else 1
 
 
 def _names_of_nodes(model: onnx.ModelProto, keep: Iterable[str]) -> set[str]:

@@ -7,6 +7,8 @@ words; the memory calls are PyCUDA's throughout.
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,13 +131,13 @@ def test_static_model_from_parse_to_result(model: nn.Module, static_onnx: Path, 
     for host, device in outputs:
         cuda.memcpy_dtoh_async(host, device, stream)
     stream.synchronize()
-    np.testing.assert_allclose(outputs[0][0].reshape(2, 10), expected(model, x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs[0][0].reshape(2, 10), expected(model, x), rtol=1e-2, atol=2e-3)  # TF32
 
     # The same by execute_v2
     outputs[0][0][:] = 0
     assert context.execute_v2(bindings)
     cuda.memcpy_dtoh(outputs[0][0], outputs[0][1])
-    np.testing.assert_allclose(outputs[0][0].reshape(2, 10), expected(model, x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs[0][0].reshape(2, 10), expected(model, x), rtol=1e-2, atol=2e-3)  # TF32
 
 
 def test_dynamic_model_with_a_profile(model: nn.Module, dynamic_onnx: Path) -> None:
@@ -165,8 +167,86 @@ def test_dynamic_model_with_a_profile(model: nn.Module, dynamic_onnx: Path) -> N
         assert context.execute_async_v3(stream.handle)
         cuda.memcpy_dtoh_async(y, d_output, stream)
         stream.synchronize()
-        np.testing.assert_allclose(y, expected(model, x), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(y, expected(model, x), rtol=1e-2, atol=2e-3)  # TF32
     assert not context.set_input_shape("input", (9, 3, 32, 32))
+
+
+SCRIPT = """
+import sys
+
+import numpy as np
+import pycuda.autoinit
+import pycuda.driver as cuda
+import tensorrt as trt
+
+TRT_LOGGER = trt.Logger(trt.Logger.WARNING)
+
+
+def build_engine(onnx_path, engine_path, shapes=None):
+    with trt.Builder(TRT_LOGGER) as builder, builder.create_network(0) as network, trt.OnnxParser(
+        network, TRT_LOGGER
+    ) as parser:
+        config = builder.create_builder_config()
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, 1 << 30)
+        with open(onnx_path, "rb") as model:
+            if not parser.parse(model.read()):
+                for error in range(parser.num_errors):
+                    print(parser.get_error(error))
+                sys.exit(1)
+        if shapes:
+            profile = builder.create_optimization_profile()
+            profile.set_shape(network.get_input(0).name, *shapes)
+            config.add_optimization_profile(profile)
+        plan = builder.build_serialized_network(network, config)
+        with open(engine_path, "wb") as f:
+            f.write(plan)
+
+
+def load_engine(engine_path):
+    with open(engine_path, "rb") as f, trt.Runtime(TRT_LOGGER) as runtime:
+        return runtime.deserialize_cuda_engine(f.read())
+
+
+def infer(engine, x):
+    context = engine.create_execution_context()
+    stream = cuda.Stream()
+    buffers = {}
+    for name in [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]:
+        if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
+            context.set_input_shape(name, x.shape)
+        shape = context.get_tensor_shape(name)
+        host = cuda.pagelocked_empty(trt.volume(shape), trt.nptype(engine.get_tensor_dtype(name)))
+        buffers[name] = host, cuda.mem_alloc(host.nbytes), shape
+        context.set_tensor_address(name, int(buffers[name][1]))
+    np.copyto(buffers["input"][0], x.ravel())
+    cuda.memcpy_htod_async(buffers["input"][1], buffers["input"][0], stream)
+    context.execute_async_v3(stream_handle=stream.handle)
+    cuda.memcpy_dtoh_async(buffers["output"][0], buffers["output"][1], stream)
+    stream.synchronize()
+    return buffers["output"][0].reshape(buffers["output"][2])
+
+
+onnx_path, engine_path, folder, *shapes = sys.argv[1:]
+build_engine(onnx_path, engine_path, [tuple(map(int, shape.split("x"))) for shape in shapes])
+engine = load_engine(engine_path)
+np.save(folder + "/y.npy", infer(engine, np.load(folder + "/x.npy")))
+"""
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+def test_the_script_of_every_tutorial_as_a_program_of_its_own(
+    model: nn.Module, static_onnx: Path, dynamic_onnx: Path, tmp_path: Path, dynamic: bool
+) -> None:
+    x = np.random.default_rng(7).standard_normal((5 if dynamic else 2, 3, 32, 32)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "infer.py").write_text(SCRIPT)
+    shapes = [f"{batch}x3x32x32" for batch in (1, 4, 8)] if dynamic else []
+    path = dynamic_onnx if dynamic else static_onnx
+    arguments = [str(tmp_path / "infer.py"), str(path), str(tmp_path / "model.engine"), str(tmp_path), *shapes]
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout and "Traceback" not in done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected(model, x), rtol=2e-2, atol=5e-3)
 
 
 def test_the_parser_s_errors_can_be_listed(tmp_path: Path) -> None:
@@ -216,7 +296,7 @@ def test_a_batch_made_dynamic_after_parsing(model: nn.Module, static_onnx: Path)
     context = builder.build_engine_with_config(network, config).create_execution_context()
     x, y = np.ones((3, 3, 32, 32), np.float32), np.zeros((3, 10), np.float32)
     assert context.set_input_shape("input", x.shape) and context.execute_v2([x.ctypes.data, y.ctypes.data])
-    np.testing.assert_allclose(y, expected(model, x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(y, expected(model, x), rtol=1e-2, atol=2e-3)  # TF32
 
 
 def test_digitnet_as_an_engine_is_as_accurate_as_in_pytorch(tmp_path: Path) -> None:
@@ -304,7 +384,7 @@ def test_a_network_written_by_hand_with_pytorch_s_weights() -> None:
         with engine.create_execution_context() as run:
             x, y = np.random.default_rng(2).random((1, 1, 28, 28), np.float32), np.zeros((1, 10, 1, 1), np.float32)
             assert run.execute_v2(bindings=[x.ctypes.data, y.ctypes.data])
-    np.testing.assert_allclose(y.reshape(1, 10), expected(net, x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(y.reshape(1, 10), expected(net, x), rtol=1e-2, atol=2e-3)  # TF32
 
 
 def test_a_script_of_tensorrt_7_is_told_line_by_line_what_to_write() -> None:

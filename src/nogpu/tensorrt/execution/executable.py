@@ -73,14 +73,15 @@ class Executable:
                         dim=[onnx.TensorShapeProto.Dimension(dim_value=n) for n in shapes[value.name]]
                     )
                 )
+        declared = {value.name: _sizes(value) for value in graph.output}
         for value in graph.output:
             value.type.tensor_type.ClearField("shape")
         del graph.value_info[:]
         found = _output_sizes(model)
         # ONNX's inference loses track in some computations of shapes (Shape, Squeeze, Concat, as exporters write them).
-        return (
-            found if all(-1 not in shape for shape in found.values()) else _output_sizes(_with_shapes_computed(model))
-        )
+        if any(shape is None or -1 in shape for shape in found.values()):
+            found = _output_sizes(_with_shapes_computed(model))
+        return {name: _known(shape, declared[name]) for name, shape in found.items()}
 
     def run(
         self,
@@ -142,14 +143,24 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return light
 
 
-def _output_sizes(model: onnx.ModelProto) -> dict[str, Shape]:
-    """Return what ONNX infers of the outputs' shapes; -1 for a size that it cannot tell."""
+def _output_sizes(model: onnx.ModelProto) -> dict[str, Shape | None]:
+    """Return what ONNX infers of the outputs' shapes; -1 for a size, None for a rank that it cannot tell."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    found = {}
-    for value in inferred.graph.output:
-        sizes = value.type.tensor_type.shape.dim
-        found[value.name] = tuple(size.dim_value if size.HasField("dim_value") else -1 for size in sizes)
-    return found
+    return {value.name: _sizes(value) for value in inferred.graph.output}
+
+
+def _sizes(value: onnx.ValueInfoProto) -> Shape | None:
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return None
+    return tuple(size.dim_value if size.HasField("dim_value") else -1 for size in tensor.shape.dim)
+
+
+def _known(inferred: Shape | None, declared: Shape | None) -> Shape:
+    """Return the inferred shape; what is not known of it (of a Loop's value, say) as the plan declares it."""
+    if inferred is None or declared is None or len(inferred) != len(declared):
+        return declared or () if inferred is None else inferred
+    return tuple(size if size != -1 else other for size, other in zip(inferred, declared, strict=True))
 
 
 def _with_shapes_computed(model: onnx.ModelProto) -> onnx.ModelProto:
