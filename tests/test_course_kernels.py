@@ -1,4 +1,4 @@
-"""Every kernel of the CUDA lessons and of their labs' solutions compiles with NVIDIA's own compiler, for two GPUs."""
+"""Every kernel of lessons 00 and 07–10 and of their labs' solutions compiles with NVIDIA's compiler, for two GPUs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nogpu.cuda import nvrtc
 NOTEBOOKS = sorted(
     path
     for folder, prefix in (("notebooks", ""), ("solutions", "lab_"))
-    for number in ("07", "08", "09", "10")
+    for number in ("00", "07", "08", "09", "10")
     for path in (root() / folder).glob(f"{prefix}{number}_*.ipynb")
 )
 
