@@ -85,6 +85,22 @@ def test_a_scale_that_two_nodes_read_stays() -> None:
     assert "Mul" in kinds(optimized(text, weights(**W, s=(3, 1, 1)), x=X))
 
 
+def test_a_scale_of_what_others_read_too_stays() -> None:
+    text = "g (float[2,3,6,6] x) => (float[2,4,4,4] y, float[2,4,4,4] z) { c = Conv(x, w) y = Mul(c, s) z = Relu(c) }"
+    assert "Mul" in kinds(optimized(text, weights(**W, s=(4, 1, 1)), x=X))
+
+
+def test_a_scale_that_makes_more_channels_before_a_convolution_stays() -> None:
+    text = "g (float[2,1,6,6] x) => (float[2,4,4,4] y) { c = Mul(x, s) y = Conv(c, w) }"
+    assert kinds(optimized(text, weights(**W, s=(3, 1, 1)), x=X[:, :1])) == ["Mul", "Conv"]
+
+
+def test_a_shift_before_a_transposed_convolution_stays() -> None:
+    """At its borders fewer inputs meet: the shift's part differs."""
+    text = "g (float[2,3,6,6] x) => (float[2,5,8,8] y) { c = Add(x, s) y = ConvTranspose(c, w) }"
+    assert kinds(optimized(text, weights(w=(3, 5, 3, 3), s=(3, 1, 1)), x=X)) == ["Add", "ConvTranspose"]
+
+
 def test_weights_that_a_scale_would_make_infinite_stay() -> None:
     text = "g (float16[1,1] x) => (float16[1,1] y) { c = MatMul(x, w) y = Mul(c, s) }"
     large = np.array([[60000]], np.float16)
@@ -136,6 +152,13 @@ def test_joined_reshapes(last: str) -> None:
         {{ f = Flatten(x) u = Unsqueeze(f, one) b = {last} y = Relu(b) }}"""
     result = optimized(text, [], x=X[:, :, :4, :5])
     assert kinds(result) == ["Reshape", "Relu"] and len(result.layers[0].merged) > 1
+
+
+def test_a_target_with_a_size_of_zero_stays() -> None:
+    """0 in a target means the input's size there, which another input would have otherwise."""
+    text = """g (float[2,0,3] x) => (float[0,3] y) <int64[2] s = {0, 3}>
+        { f = Flatten<axis=2>(x) r = Reshape(f, s) y = Relu(r) }"""
+    assert "Flatten" in kinds(optimized(text, [], x=np.zeros((2, 0, 3), np.float32)))
 
 
 def test_a_target_that_is_computed_from_the_input_s_shape() -> None:
@@ -214,6 +237,18 @@ def test_a_normalization_of_the_channels_stays() -> None:
     assert "LayerNormalization" not in kinds(optimized(text, weights(gamma=(3, 1, 1)), x=X))
 
 
+@pytest.mark.parametrize(
+    "mean", ["ReduceMean(x, two_axes)", "ReduceMean<keepdims=0>(x, axes)"], ids=["over more", "turned by broadcasting"]
+)
+def test_what_subtracts_another_mean_is_no_layer_normalization(mean: str) -> None:
+    body = NORM.replace("ReduceMean(x, axes)", mean).format(square="Mul(d, d)", divide="n = Div(d, s)")
+    text = f"""g (float[2,3,6,6] x) => (float[2,3,6,6] y)
+        <int64[1] axes = {{3}}, int64[2] two_axes = {{2, 3}}, float epsilon = {{0.01}}> {{ {body} y = Mul(n, gamma) }}"""
+    x = X[:1, :1].repeat(2, 0).repeat(3, 1) if "keepdims" in mean else X
+    left = kinds(optimized(text.replace("[2,3,6,6]", f"[{','.join(map(str, x.shape))}]"), weights(gamma=(6,)), x=x))
+    assert "LayerNormalization" not in left
+
+
 @pytest.mark.parametrize("order", ["Add(m, b)", "Add(b, m)"])
 def test_a_matrix_product_and_its_bias(order: str) -> None:
     text = f"g (float[2,3] x) => (float[2,5] y) {{ m = MatMul(x, w) a = {order} y = Relu(a) }}"
@@ -250,6 +285,24 @@ def test_parallel_convolutions_whose_outputs_are_the_graph_s() -> None:
         { c = Conv(x, w, b) d = Conv(x, v) z = Exp(d) }"""
     result = optimized(text, weights(**W, v=(5, 3, 3, 3)), x=X)
     assert [layer.name for layer in result.layers] == ["conv0 || conv1", "exp2"]
+
+
+def test_a_layer_ends_where_merged_convolutions_part() -> None:
+    text = """g (float[2,3,6,6] x) => (float[2,4,4,4] y, float[2,5,4,4] z)
+        { c = Conv(x, w, b) d = Conv(x, v) y = Softplus(c) z = Clip(d) }"""
+    result = optimized(text, weights(**W, v=(5, 3, 3, 3)), x=X)
+    assert [layer.name for layer in result.layers] == ["conv0 || conv1", "softplus2", "clip3"]
+
+
+def test_convolutions_whose_sum_follows_or_with_groups_stay_by_themselves() -> None:
+    text = """g (float[2,3,6,6] x, float[2,3,4,4] r) => (float[2,3,4,4] y, float[2,3,4,4] z)
+        { c = Conv(x, w) d = Conv(x, v) y = Add(c, r) z = Add(r, d) }"""
+    more = {"r": X[:, :, :4, :4]}
+    result = optimized(text, weights(w=(3, 3, 3, 3), v=(3, 3, 3, 3)), x=X, **more)
+    assert [layer.name for layer in result.layers] == ["conv0 + add2", "conv1 + add3"]
+    text = """g (float[2,3,6,6] x) => (float[2,3,4,4] y, float[2,6,4,4] z)
+        { c = Conv<group=3>(x, w) d = Conv<group=3>(x, v) y = Neg(c) z = Neg(d) }"""
+    assert kinds(optimized(text, weights(w=(3, 1, 3, 3), v=(6, 1, 3, 3)), x=X)).count("Conv") == 2
 
 
 def test_parallel_convolutions_with_different_activations_stay() -> None:

@@ -41,9 +41,10 @@ def round_factors(model: ir.Model) -> None:
 
 def to_tf32(array: np.ndarray) -> np.ndarray:
     """Return float32 numbers rounded to 10 mantissa bits."""
-    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
-    rounded = ((bits.astype(np.uint64) + HALF) & 0xFFFFE000).astype(np.uint32).view(np.float32)
-    return np.where(np.isnan(array), array, rounded).astype(np.float32)
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32) + np.uint32(HALF)
+    bits &= np.uint32(0xFFFFE000)
+    rounded = bits.view(np.float32)
+    return np.where(np.isnan(array), array, rounded) if np.isnan(array).any() else rounded
 
 
 def _made_by(value: ir.Value | None, kind: str) -> bool:

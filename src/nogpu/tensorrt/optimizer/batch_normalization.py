@@ -19,7 +19,7 @@ def fold_batch_normalization(model: ir.Model) -> int:
         if before is None or not is_private(before.outputs[0]) or any(output.uses() for output in node.outputs[1:]):
             continue
         linear, affine = weights.read(before), _affine(node)
-        if linear is None or affine is None or not linear.takes_bias or linear.channel_axis != _channel_axis(node):
+        if linear is None or affine is None or not linear.takes_bias:
             continue
         if weights.write(model.graph, linear.scaled_after(*affine)):
             remove_after(model.graph, before, node)
@@ -35,9 +35,3 @@ def _affine(norm: ir.Node) -> tuple[np.ndarray, np.ndarray] | None:
     epsilon = norm.attributes["epsilon"].as_float() if "epsilon" in norm.attributes else 1e-5
     scale = gamma / np.sqrt(variance + epsilon)
     return scale, beta - mean * scale
-
-
-def _channel_axis(norm: ir.Node) -> int | None:
-    """Return dimension 1, counted from the end."""
-    shape = norm.outputs[0].shape or (norm.inputs[0].shape if norm.inputs[0] is not None else None)
-    return None if shape is None else 1 - len(shape)
