@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from corpus_building import BF16, INT8, INT64, Case, model, node, one, ones, tensor, value
+from corpus_building import INT8, INT64, Case, model, node, one, ones, tensor, value
 from onnx import helper
 
-NOT_IN_ONNX = (
-    "NVIDIA takes BF16 here although ONNX's operator has no BF16 at this opset, so that no other runtime could check it"
-)
 NOT_HERE = "NVIDIA takes one rare form of this operator; nogpu.tensorrt does not have the operator"
 REASONS = {
-    "einsum_of_bfloat16": NOT_IN_ONNX,
-    "reverse_sequence_of_bfloat16": NOT_IN_ONNX,
-    "topk_of_bfloat16": NOT_IN_ONNX,
     "short_time_fourier_transform": NOT_HERE,
     "softmax_axis_is_a_fraction": "NVIDIA reads an attribute of the wrong type as 0; we refuse it",
     "a_size_of_2_to_the_40": "NVIDIA cuts the size to 32 bits, which makes it 0, and builds an empty engine",
@@ -31,13 +25,6 @@ REASONS = {
 
 def disputed() -> Iterator[Case]:
     """Yield the models; `good` says what nogpu.tensorrt makes of them."""
-    yield Case("einsum_of_bfloat16", one("Einsum", (2, 3), kind=BF16, opset=22, equation="ij->ji"), False)
-    lengths = [tensor("l", [1, 2], INT64)]
-    reverse = one("ReverseSequence", (3, 2), lengths, kind=BF16, opset=22)
-    yield Case("reverse_sequence_of_bfloat16", reverse, False)
-    outputs = [value("y", BF16, None), value("i", INT64, None)]
-    top = model([node("TopK", "x k", "y i")], [value("x", BF16, (2, 9))], outputs, [tensor("k", [3], INT64)], 24)
-    yield Case("topk_of_bfloat16", top, False)
     window = [tensor("step", 8, INT64), ones("window", 16)]
     yield Case("short_time_fourier_transform", one("STFT", (1, 128, 1), window), False)
     yield Case("softmax_axis_is_a_fraction", one("Softmax", axis=1.5), False)

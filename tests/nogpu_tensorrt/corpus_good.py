@@ -51,6 +51,7 @@ def _models() -> Iterator[tuple[str, bytes | tuple[bytes, list[Ranges]]]]:
     yield from _layers()
     yield from _shapes()
     yield from _types()
+    yield from _bfloat16_beyond_onnx()
     yield from _quantized()
     yield from _control_flow()
     yield from _forms()
@@ -428,6 +429,16 @@ def _residual_block() -> bytes:
         node("Relu", "a", "y", "relu2"),
     ]
     return model(nodes, [value("x")], [value("y")], weights)
+
+
+def _bfloat16_beyond_onnx() -> Iterator[tuple[str, bytes]]:
+    """Yield operators that NVIDIA takes in BF16 although ONNX's definitions have no BF16 at this opset."""
+    yield "einsum_of_bfloat16", one("Einsum", (2, 3), kind=BF16, opset=22, equation="ij->ji")
+    lengths = [tensor("l", [1, 2], INT64)]
+    yield "reverse_sequence_of_bfloat16", one("ReverseSequence", (3, 2), lengths, kind=BF16, opset=22)
+    outputs = [value("y", BF16, None), value("i", INT64, None)]
+    top = model([node("TopK", "x k", "y i")], [value("x", BF16, (2, 9))], outputs, [tensor("k", [3], INT64)], 24)
+    yield "topk_of_bfloat16", top
 
 
 def _attention() -> bytes:

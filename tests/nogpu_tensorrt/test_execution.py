@@ -149,12 +149,16 @@ def test_a_16_bit_output_that_others_read_too() -> None:
     np.testing.assert_allclose(z, expected[1], rtol=2e-3)
 
 
-def test_profiler_hears_each_node() -> None:
-    engine = built("g (float[3,4] x) => (float[3,4] y) { a = Exp(x) y = Softmax(a) }")
+@pytest.mark.parametrize("kind", ["float", "float16"])
+def test_the_profiler_hears_each_layer(kind: str) -> None:
+    text = f"g ({kind}[3,4] x) => ({kind}[3,4] y) {{ a = Exp(x) b = Relu(a) c = Softmax(b) y = Softmax(c) }}"
+    engine = built(text)
     heard: list[tuple[str, float]] = []
-    y = np.zeros((3, 4), np.float32)
-    engine.run({"x": np.ones((3, 4), np.float32)}, {"y": y}, lambda name, ms: heard.append((name, ms)))
-    assert len(heard) == 2 and all(milliseconds >= 0 for _, milliseconds in heard)
+    dtype = np.float32 if kind == "float" else np.float16
+    y = np.zeros((3, 4), dtype)
+    engine.run({"x": np.ones((3, 4), dtype)}, {"y": y}, lambda name, ms: heard.append((name, ms)))
+    assert [name for name, _ in heard] == ["PWN(exp0, relu1)", "softmax2", "softmax3"]
+    assert all(milliseconds > 0 for _, milliseconds in heard)
     np.testing.assert_allclose(y, 0.25, rtol=1e-6)
 
 

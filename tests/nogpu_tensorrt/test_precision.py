@@ -204,6 +204,17 @@ def test_both_branches_of_an_if_overflow(condition: bool) -> None:
     assert np.isinf(y[0]) and np.isclose(y[1], 2, rtol=2e-3)
 
 
+def test_bfloat16_where_onnx_has_none_but_nvidia_has() -> None:
+    """TopK and Einsum in BF16: NVIDIA's parser takes them, and so does ours."""
+    text = """g (float[3,9] x) => (float[2,3] y, int64[3,2] i) <int64[1] k = {2}> {
+        s = Cast<to=16>(x) v, i = TopK(s, k) t = Einsum<equation="ij->ji">(v) y = Cast<to=1>(t) }"""
+    x = random(3, 9)
+    y, i = computed(model_of(text), {"x": x})
+    values, places = rounded(double(x), "BF16").topk(2)
+    np.testing.assert_array_equal(y, values.T.numpy())
+    np.testing.assert_array_equal(np.sort(i, 1), np.sort(places.numpy(), 1))
+
+
 def norm() -> onnx.ModelProto:
     """Return x / sqrt(mean(x²)): numbers of a few hundred, whose squares FP16 cannot hold."""
     text = """g (float[n,8] x) => (float[n,8] y) <int64[1] axes = {1}>

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from nogpu.tensorrt.enumerations import Severity
 from nogpu.tensorrt.execution.executable import Executable
 from nogpu.tensorrt.execution.integers import fold_quantised_weights
+from nogpu.tensorrt.execution.layer_times import nodes_of_layers
 from nogpu.tensorrt.execution.rounding import with_rounding_points
 from nogpu.tensorrt.execution.tactics import choose
 from nogpu.tensorrt.optimizer.layers import Optimized
@@ -42,9 +43,10 @@ def compile(
     graph = ir.to_proto(model).SerializeToString()
     best = [{name: tuple(shapes[1]) for name, shapes in profile.items()} for profile in profiles] or [{}]
     tactic = choose(graph, best, settings, timing_cache, log)
-    return {"graph": graph, "tactic": json.dumps(tactic).encode()}
+    nodes = nodes_of_layers(model, optimized.layers)
+    return {"graph": graph, "tactic": json.dumps(tactic).encode(), "nodes": json.dumps(nodes).encode()}
 
 
 def load(sections: Mapping[str, bytes]) -> Executable:
     """Return what runs the sections that `compile` made."""
-    return Executable(sections["graph"], json.loads(sections["tactic"]))
+    return Executable(sections["graph"], json.loads(sections["tactic"]), json.loads(sections.get("nodes", b"{}")))

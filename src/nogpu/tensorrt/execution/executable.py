@@ -14,6 +14,7 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
+from nogpu.tensorrt.execution.layer_times import LEVEL, summed
 from nogpu.tensorrt.execution.sessions import bind, open_session
 from nogpu.tensorrt.execution.tactics import prepared
 
@@ -24,8 +25,8 @@ Shape = tuple[int, ...]
 class Executable:
     """One graph with one tactic. `clone()` gives each context, and so each thread, bindings of its own."""
 
-    def __init__(self, graph: bytes, tactic: Mapping[str, Any]) -> None:
-        self._graph, self.tactic = graph, dict(tactic)
+    def __init__(self, graph: bytes, tactic: Mapping[str, Any], layers: Mapping[str, list[str]] | None = None) -> None:
+        self._graph, self.tactic, self._layers = graph, dict(tactic), layers or {}
         self._session = open_session(prepared(graph, tactic), tactic)
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._outputs = [each.name for each in self._session.get_outputs()]
@@ -112,15 +113,16 @@ class Executable:
     def _run_profiled(
         self, inputs: Mapping[str, np.ndarray], outputs: dict[str, Any], profiler: Callable[[str, float], Any]
     ) -> None:
-        """Run once with ONNX Runtime's profiler and report each node's time in milliseconds."""
+        """Run once with ONNX Runtime's profiler and report each layer's time in milliseconds."""
+        plain = self.tactic | {"level": LEVEL}
         with tempfile.TemporaryDirectory(prefix="nogpu-profile-") as folder:
-            session = open_session(prepared(self._graph, self.tactic), self.tactic, str(Path(folder) / "run"))
+            session = open_session(prepared(self._graph, plain), plain, str(Path(folder) / "run"))
             self._compute(session, inputs, outputs)
             self._store(self._compute(session, inputs, outputs), outputs)
             events = json.loads(Path(session.end_profiling()).read_text())
         nodes = [each for each in events if each.get("cat") == "Node" and each["name"].endswith("_kernel_time")]
-        for each in nodes[len(nodes) // 2 :]:
-            profiler(each["name"].removesuffix("_kernel_time"), each["dur"] / 1e3)
+        for layer, milliseconds in summed(nodes[len(nodes) // 2 :], self._layers).items():
+            profiler(layer, milliseconds)
 
     def _store(self, computed: list[np.ndarray], outputs: dict[str, Any]) -> None:
         for name, array in zip(self._outputs, computed, strict=True):

@@ -19,6 +19,7 @@ from nogpu.tensorrt.parser.static_checks import attribute
 
 Kind = ir.DataType
 Typed = tuple[Kind, list[Size] | None]
+BF16_BEYOND_ONNX = ("Einsum", "ReverseSequence", "TopK")  # NVIDIA takes BF16 here, ONNX's definition does not
 DATA_LIMIT = 4096  # elements of a constant that are handed to ONNX's inference
 
 
@@ -63,11 +64,12 @@ def infer(node: ir.Node, given: list[Typed | None], values: ShapeValues, opset: 
     proto = ir.to_proto(node)
     proto.domain = ""
     types, data = {}, {}
+    beyond = node.op_type in BF16_BEYOND_ONNX and given[0] is not None and given[0][0] == Kind.BFLOAT16
     for index, (value, kind) in enumerate(zip(node.inputs, given, strict=True)):
         if value is None or kind is None:
             continue
         proto.input[index] = f"in{index}"  # whatever the name in the file is
-        types[f"in{index}"] = type_proto(*kind)
+        types[f"in{index}"] = type_proto(Kind.FLOAT if beyond and kind[0] == Kind.BFLOAT16 else kind[0], kind[1])
         constant = _constant(value, kind, values)
         if constant is not None:
             data[f"in{index}"] = constant
@@ -87,6 +89,8 @@ def infer(node: ir.Node, given: list[Typed | None], values: ShapeValues, opset: 
         if name not in made or made[name].tensor_type.elem_type == 0:
             raise refuse("INVALID_NODE", "parseNode", f"Invalid Node - {title}\nthe type of its output cannot be told")
         made_kind, shape = typed(made[name])
+        if beyond and made_kind == Kind.FLOAT:
+            made_kind = Kind.BFLOAT16
         result.append((made_kind, _better(shape, _computed(node, given, values, index))))
     return result
 
