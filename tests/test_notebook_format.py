@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from rich.console import Console
 
 from coursegrade import notebooks
-from coursegrade.notebook_rules import violations
+from coursegrade.notebook_rules import MAX_MEDIAN_LINES, violations
 from coursekit.paths import root
 
 FOLDERS = {"notebooks": notebooks.LESSON_NAME, "solutions": notebooks.LAB_NAME, "labs": notebooks.LAB_NAME}
@@ -29,6 +30,12 @@ Document = dict[str, Any]
 def test_notebook_keeps_the_rules(path: Path) -> None:
     assert FOLDERS[path.parent.name].fullmatch(path.name), f"{path.name} is not named like its neighbours"
     assert violations(path) == []
+
+
+@pytest.mark.parametrize("path", notebooks.solutions(root()), ids=lambda path: path.stem)
+def test_a_solution_keeps_to_short_cells_with_its_answers_in(path: Path) -> None:
+    lengths = [len(cell.source.splitlines()) for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    assert statistics.median(lengths) <= MAX_MEDIAN_LINES
 
 
 def test_there_are_notebooks_and_their_numbers_differ() -> None:

@@ -37,10 +37,10 @@ def draw_bits() -> Figure:
     """Draw a row of boxes per format, one box per bit: sign, exponent, fraction."""
     figure, axis = plt.subplots(figsize=(11, 2.8))
     for row, (exponent, fraction) in enumerate([*FORMATS.values(), (0, 7)]):
-        words = (1, "s", "#444444"), (exponent, "exponent", plots.ORANGE), (fraction, "fraction", plots.SKY)
+        words = (1, "s", "#444444"), (exponent, "exponent", plots.ORANGE), (fraction, "fraction", "#d5e8f5")
         start = 0
         for count, word, color in words:
-            axis.barh([row] * count, 1, left=range(start, start + count), color=color, edgecolor="white", height=0.72)
+            axis.barh([row] * count, 1, left=range(start, start + count), color=color, edgecolor="#999999", height=0.72)
             if count > 1:
                 said = f"{word if exponent else 'digits'} {count}"
                 axis.text(start + count / 2, row, said, ha="center", va="center", fontsize=11)

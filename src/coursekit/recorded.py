@@ -31,8 +31,8 @@ class Rung:
 
     @property
     def label(self) -> str:
-        """Return the name, with the variant where there is one."""
-        return f"{self.name} ({self.variant})" if self.variant else self.name
+        """Return the name, with the variant of one of ours where there is one."""
+        return f"{self.name} ({self.variant})" if self.variant and not self.reference else self.name
 
 
 @dataclass(frozen=True)

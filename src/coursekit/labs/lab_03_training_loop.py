@@ -295,20 +295,29 @@ def check_robust(student: Student, rng: np.random.Generator) -> None:
     model.call("eval", keep=True)
     test = load_digits().test
     plain = _accuracy(model, test.images, test.labels)
-    shaken = torch.stack([_shifted(image, *rng.integers(-1, 2, 2).tolist()) for image in test.images])
-    share = _accuracy(model, shaken, test.labels)
-    hint = "Train on your augmented data set, for more epochs, and with a learning rate that ends small."
     if plain < 0.9:
         raise Wrong(
             f"The net labels only {plain:.1%} of the unmoved test digits right",
             "It has hardly learned: check the loop on one batch first.",
         )
+    share = _accuracy(model, _shaken(test.images, rng), test.labels.repeat(9))
     require(
-        share >= 0.95,  # a net trained well enough for 98 % on average has 96.4 % on an unlucky draw
-        f"Of test digits that the check has just moved by up to a pixel, {share:.1%} are right (unmoved: {plain:.1%}); "
-        "95 % are asked for",
-        hint,
+        share >= 0.97,
+        f"Of test digits in all nine places up to a pixel away, {share:.1%} are right (unmoved: {plain:.1%}); "
+        "97 % are asked for",
+        "Move each image of a batch its own way, train for more epochs, and let the learning rate end small.",
     )
+
+
+def _shaken(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the images (n, 1, 8, 8) in all nine places, (9 n, 1, 8, 8), with noise of half a grey level.
+
+    All places instead of one drawn for each image: with those, luck in the draw moves a net's result by 0.7 points
+    (standard deviation). What is left is the luck of its training, 0.2 points for the solution, whose mean is 98.7 %.
+    """
+    places = torch.cat([_shifted(images, down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)])
+    noise = torch.from_numpy(rng.uniform(-1 / 32, 1 / 32, places.shape).astype(np.float32))
+    return (places + noise).clamp(0, 1)
 
 
 def _accuracy(model: Handle, images: Tensor, labels: Tensor) -> float:

@@ -56,7 +56,7 @@ def _expect_shared_work(report: Any, limit: int) -> None:
     total = report.profile.total
     requests = (total.shared_load_requests + total.global_load_requests) / warps
     if requests > limit:
-        what = f"Your kernel makes {requests:.0f} load requests for each warp; a tree needs fewer than {limit}"
+        what = f"Your kernel makes {requests:.0f} load requests for each warp; shared out they are fewer than {limit}"
         raise Wrong(what, "One thread seems to add up alone while the others wait: share the additions, half by half.")
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stdout
-from io import StringIO
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from coursekit.checks import Lab, Wrong, expect_close, require
-from coursekit.data import load_digits
 from coursekit.labs.kernel_checks import expect_at_most, kernel_source, run
-from coursekit.labs.lab_10_fixtures import digitnet
-from coursekit.models import DigitNet, trained_digitnet
+from coursekit.labs.lab_10_digitnet import expect_swapped
+from coursekit.labs.lab_10_layer import layer, linear
+from coursekit.labs.lab_10_triton import expect_triton_kernel
 from coursekit.student import Handle, Raised, Student
 
 LAB = Lab("10", "lab_10_bridge", "Kernels meet PyTorch")
@@ -30,16 +27,6 @@ HINTS = {
 }
 
 
-def _layer(rng: np.random.Generator, rows: int, inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    shapes = ((rows, inputs), (outputs, inputs), (outputs,))
-    x, weight, bias = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
-    return x, weight, bias
-
-
-def _linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    return x.astype(np.float64) @ weight.T.astype(np.float64) + bias
-
-
 @LAB.task(
     "10.1", "Linear and ReLU in one kernel", points=4, minutes=20, difficulty=3, importance=5, names=("LINEAR_RELU",)
 )
@@ -47,12 +34,12 @@ def check_kernel(student: Student, rng: np.random.Generator) -> None:
     source = kernel_source(student, "LINEAR_RELU", "linear_relu")
     sizes = ((16, 16, 16), (1, 1, 1), (20, 37, 10), (33, int(rng.integers(17, 40)), 21), (40, 48, 32))
     for rows, inputs, outputs in sizes:
-        arrays = _layer(rng, rows, inputs, outputs)
+        arrays = layer(rng, rows, inputs, outputs)
         out = np.full((rows, outputs), np.nan, np.float32)
         grid = (-(-outputs // 16), -(-rows // 16))
         numbers = [np.int32(n) for n in (rows, inputs, outputs)]
         report = run(student, source, "linear_relu", out, *arrays, *numbers, grid=grid, block=(16, 16), hints=HINTS)
-        exact = _linear(*arrays)
+        exact = linear(*arrays)
         what = f"Your output for {rows} rows, {inputs} inputs, {outputs} outputs"
         expect_close(out, np.maximum(exact, 0).astype(np.float32), what, _kernel_hint(out, exact, *arrays), atol=1e-4)
     # The last launch, 3 × 2 blocks and 3 tiles: each tile loaded once by each block, and a bias for each thread.
@@ -73,7 +60,7 @@ def _kernel_hint(out: np.ndarray, exact: np.ndarray, x: np.ndarray, weight: np.n
         return "The bias is missing: each output o adds bias[o]."
     if np.allclose(out, np.maximum(exact - bias, 0) + bias, atol=1e-3):
         return "The bias comes before the ReLU: relu(sum + bias)."
-    if x.shape[1] > 16 and np.allclose(out, np.maximum(_linear(x[:, :16], weight[:, :16], bias), 0), atol=1e-3):
+    if x.shape[1] > 16 and np.allclose(out, np.maximum(linear(x[:, :16], weight[:, :16], bias), 0), atol=1e-3):
         return "That is the sum over the first 16 inputs only: go through all tiles, the last one included."
     return "Row r of x and row o of weight: out[r][o] is their dot product plus bias[o]; 0 if that is negative."
 
@@ -83,7 +70,7 @@ def check_launch(student: Student, rng: np.random.Generator) -> None:
     for how in ("plain", "transposed", "gradients"):
         # A kernel of the check's own: nobody who does not launch it knows its two numbers.
         scale, shift = rng.uniform(1, 3, 2).astype(np.float32)
-        arrays = _layer(rng, *(int(rng.integers(*ends)) for ends in ((33, 48), (5, 16), (17, 32))))
+        arrays = layer(rng, *(int(rng.integers(*ends)) for ends in ((33, 48), (5, 16), (17, 32))))
         x, weight, bias = map(torch.from_numpy, arrays)
         kinds = (how, how, "plain" if how == "transposed" else how)
         given = [student.make(f"{FIXTURES}:placed", t, kind) for t, kind in zip((x, weight, bias), kinds, strict=True)]
@@ -101,7 +88,7 @@ def check_launch(student: Student, rng: np.random.Generator) -> None:
             "Make the output with `x.new_empty(...)`, let the kernel write it, and return it.",
         )
         require(seen["here"], "The result should be on the device of x", "`x.new_empty` makes it there.")
-        exact = scale * np.maximum(_linear(*arrays), 0) + shift
+        exact = scale * np.maximum(linear(*arrays), 0) + shift
         got = result.value()
         _expect_launched(got, exact, arrays, f"The result{what}")
     _expect_empty(student)
@@ -138,7 +125,7 @@ def _expect_launched(got: object, exact: np.ndarray, arrays: tuple[np.ndarray, .
     hint = "The kernel's arguments: out, x, weight, bias, rows, inputs, outputs; drv.Out for what it writes."
     if isinstance(got, Tensor) and tuple(got.shape) == exact.shape:
         values = got.double().numpy()
-        if np.allclose(values, np.maximum(_linear(*arrays), 0), atol=1e-3):
+        if np.allclose(values, np.maximum(linear(*arrays), 0), atol=1e-3):
             hint = "Those are another kernel's numbers: the `source` that is given has to be compiled and launched."
         else:
             right = np.isclose(values, exact, rtol=1e-3, atol=1e-3)
@@ -198,9 +185,9 @@ def check_operator(student: Student, rng: np.random.Generator) -> None:
     name = f"lab10::linear_relu_{rng.integers(10**9)}"
     operator = student.call("as_operator", name, forward, keep=True)
     require(operator.type_name != "NoneType", "`as_operator` returned None", "Is a `return` missing?")
-    arrays = _layer(rng, *map(int, 4 + rng.permutation(5)[:3]))  # three different sizes
+    arrays = layer(rng, *map(int, 4 + rng.permutation(5)[:3]))  # three different sizes
     x, weight, bias = map(torch.from_numpy, arrays)
-    exact = torch.from_numpy(np.maximum(_linear(*arrays), 0))
+    exact = torch.from_numpy(np.maximum(linear(*arrays), 0))
     got = student.call(operator, x, weight, bias)
     hint = "The operator should call `forward(x, weight, bias)` and return its result, unchanged."
     expect_close(got, (factor * exact).float(), "What your operator returns", hint, rtol=3e-4)
@@ -277,97 +264,7 @@ def _expect_fake(student: Student, operator: Handle, inputs: tuple[Tensor, ...])
 
 @LAB.task("10.4", "DigitNet on your kernel", points=4, minutes=20, difficulty=4, importance=4, names=("swap",))
 def check_swap(student: Student, rng: np.random.Generator) -> None:
-    images = torch.from_numpy(rng.uniform(0, 1, (5, 1, 8, 8)).astype(np.float32))
-    for factor in (1.0, float(rng.uniform(1.2, 1.6))):
-        state = _random_state(rng)
-        model = student.make(f"{FIXTURES}:digitnet", state)
-        layer = student.make(f"{FIXTURES}:Layer", factor)
-        swapped = student.call("swap", model, layer, keep=True)
-        require(swapped.type_name != "NoneType", "`swap` returned None", "Is a `return` missing?")
-        got = swapped.call("__call__", images)
-        what = (
-            "The swapped network's logits"
-            if factor == 1
-            else f"With a linear_relu that gives {factor:.2f} times as much, the logits"
-        )
-        _expect_logits(got, _logits(state, images, factor, factor), state, images, factor, what)
-        after = model.call("__call__", images)
-        hint = "`swap` changes the model that it was given: build the new one beside it, or on a `copy.deepcopy`."
-        expect_close(
-            after, _logits(state, images, 1, 1), "After `swap`, the original model's logits", hint, picture=False
-        )
-    _expect_same_accuracy(student, rng)
-
-
-def _random_state(rng: np.random.Generator) -> dict[str, Tensor]:
-    """Return weights and statistics of a DigitNet in which nothing is 0 or 1 by chance."""
-    state = {}
-    for name, tensor in DigitNet().state_dict().items():
-        values = rng.normal(0, 0.3, tuple(tensor.shape)).astype(np.float32)
-        if name.endswith("running_var"):
-            values = (
-                rng.uniform(1e-5, 5e-5, tuple(tensor.shape)).astype(np.float32)
-                if "features.1" in name
-                else abs(values) + 0.2
-            )
-        state[name] = (
-            torch.tensor(7) if tensor.dtype == torch.int64 else torch.from_numpy(np.asarray(values, np.float32))
-        )
-        if name == "features.1.weight":
-            state[name] *= 0.02
-    return state
-
-
-def _logits(state: dict[str, Tensor], images: Tensor, first: float, second: float) -> Tensor:
-    """Return a DigitNet's logits with its two ReLU layers multiplied by the two factors."""
-    model = digitnet(state)
-    with torch.no_grad():
-        maps = first * model.features[:3](images)
-        maps = second * model.features[3:6](maps)
-        return model.classifier(model.features[6](maps).flatten(1))
-
-
-def _expect_logits(
-    got: object, right: Tensor, state: dict[str, Tensor], images: Tensor, factor: float, what: str
-) -> None:
-    hint = "A row of the matrix is one pixel's window; the result's rows are pixels, its columns filters."
-    if isinstance(got, Tensor) and got.shape == right.shape:
-        others = {
-            "Both convolutions have to use linear_relu; it seems that only one does.": [
-                _logits(state, images, *pair) for pair in ((factor, 1.0), (1.0, factor))
-            ],
-            "These are the original model's logits: linear_relu was not used.": [_logits(state, images, 1, 1)],
-            "BatchNorm's eps is missing: it divides by sqrt(running_var + eps).": [_without_eps(state, images, factor)],
-            "The running mean is missing: BatchNorm's shift is bias − running_mean · factor.": [
-                _logits({n: 0 * t if "running_mean" in n else t for n, t in state.items()}, images, factor, factor)
-            ],
-        }
-        for mistake, results in others.items():
-            if any(torch.allclose(got, result, rtol=1e-3, atol=1e-3) for result in results):
-                hint = mistake
-                break
-    expect_close(got, right, what, hint, rtol=2e-3, atol=2e-3, picture=False)
-
-
-def _without_eps(state: dict[str, Tensor], images: Tensor, factor: float) -> Tensor:
-    return _logits({n: t - 1e-5 if "running_var" in n else t for n, t in state.items()}, images, factor, factor)
-
-
-def _expect_same_accuracy(student: Student, rng: np.random.Generator) -> None:
-    with redirect_stdout(StringIO()):  # it says so where it trains first; here the outcome alone is to be seen
-        trained = trained_digitnet()
-    model = student.make(f"{FIXTURES}:digitnet", dict(trained.state_dict()))
-    swapped = student.call("swap", model, student.make(f"{FIXTURES}:Layer", 1.0), keep=True)
-    test = load_digits().test
-    chosen = torch.from_numpy(rng.permutation(len(test))[:100])
-    got = swapped.call("__call__", test.images[chosen]).argmax(1)
-    with torch.no_grad():
-        flipped = int((got != trained(test.images[chosen]).argmax(1)).sum())
-    require(
-        flipped == 0,
-        f"With the trained DigitNet, {flipped} of 100 predictions flipped",
-        "None may: the accuracy is to stay.",
-    )
+    expect_swapped(student, rng)
 
 
 @LAB.task(
@@ -381,49 +278,4 @@ def _expect_same_accuracy(student: Student, rng: np.random.Generator) -> None:
     self_reported="that the kernel is Triton's",
 )
 def check_triton(student: Student, rng: np.random.Generator) -> None:
-    kernel = student.get("linear_relu_triton", keep=True)
-    require(
-        kernel.type_name in ("InterpretedFunction", "JITFunction"),
-        f"`linear_relu_triton` should be a Triton kernel; it is of type {kernel.type_name}",
-        "Put `@triton.jit` above the function.",
-    )
-    for rows, inputs, outputs, block in ((16, 16, 16, 16), (20, 37, 10, 16), (5, int(rng.integers(33, 60)), 40, 32)):
-        arrays = _layer(rng, rows, inputs, outputs)
-        x, weight, bias = map(torch.from_numpy, arrays)
-        case = f"{rows} rows, {inputs} inputs, {outputs} outputs and BLOCK = {block}"
-        try:
-            launch = student.make(f"{FIXTURES}:TritonRun", kernel, x, weight, bias, block)
-        except Raised as error:
-            hint = (
-                "Are the parameters in the task's order? tl.dot takes (r, k) and (k, o); a mask has its tile's shape."
-            )
-            raise Wrong(f"With {case} your kernel raised {error}", hint) from None
-        got = launch.attribute("out")
-        exact = _linear(*arrays)
-        hint = _triton_hint(got.numpy(), exact, *arrays, block)
-        expect_close(
-            got, torch.from_numpy(np.maximum(exact, 0)).float(), f"Your output for {case}", hint, atol=1e-3, rtol=1e-3
-        )
-        require(
-            launch.attribute("walls_hold"),
-            f"With {case} your kernel wrote outside of out",
-            "The store needs a mask: (r < rows) & (o < outputs).",
-        )
-
-
-def _triton_hint(
-    out: np.ndarray, exact: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, block: int
-) -> str:
-    """Recognise what the learner's Triton kernel computed instead."""
-    if np.isnan(out).any():
-        return (
-            "NaN lies around the arrays: a load without its mask read it. Or some outputs were never written: "
-            "program_id(0) counts tiles of outputs, program_id(1) tiles of rows."
-        )
-    if np.allclose(out, exact, atol=1e-3):
-        return "That is the linear layer; negative values have still to become 0: tl.maximum."
-    if np.allclose(out, np.maximum(exact - bias, 0), atol=1e-3):
-        return "The bias is missing: load a row of it, and add it to every row of the tile."
-    if np.allclose(out, np.maximum(_linear(x[:, :block], weight[:, :block], bias), 0), atol=1e-3):
-        return "That is the first tile of the inputs only: loop over the inputs in steps of BLOCK and add up."
-    return "program_id(0) counts tiles of outputs, program_id(1) tiles of rows; an address is row · width + column."
+    expect_triton_kernel(student, rng)

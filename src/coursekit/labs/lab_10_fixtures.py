@@ -81,26 +81,36 @@ def digitnet(state: dict[str, Tensor]) -> DigitNet:
 
 
 class TritonRun:
-    """One launch of a Triton kernel for linear + ReLU on arrays that lie between walls of NaN.
+    """Launches of a Triton kernel for linear + ReLU, on arrays that lie between walls of values not their own.
 
-    `out` is the result (rows, outputs), NaN where nothing was written; `walls_hold` says whether the memory around it
-    is untouched. A read beyond x, weight or bias meets NaN.
+    `out` is the result (rows, outputs), NaN where nothing was written. `walls_hold` says whether the memory around it
+    is untouched. `reads_outside` says whether the result depends on what the walls of the inputs are made of: NaN
+    in one launch, which no multiplication by 0 hides, 0 in the other. (NaN alone would not show every read: Triton's
+    `maximum` returns its other operand where one is NaN, so on a GPU the ReLU makes 0 of it.)
     """
 
-    WALL = 4096
+    WALL = 4096  # elements on each side: more than a tile of 32 × 32 reaches beyond the lab's arrays
 
     def __init__(self, kernel: Any, x: Tensor, weight: Tensor, bias: Tensor, block: int) -> None:
-        (rows, inputs), outputs = x.shape, weight.shape[0]
-        given = [self._walled(tensor)[1] for tensor in (x, weight, bias)]
-        memory, out = self._walled(torch.full((rows, outputs), float("nan")))
-        grid = (-(-outputs // block), -(-rows // block))
-        kernel[grid](out, *given, rows, inputs, outputs, BLOCK=block)
-        self.out = out.clone()
-        out.fill_(float("nan"))
-        self.walls_hold = bool(torch.isnan(memory).all())
+        self.out, self.walls_hold = self._launch(kernel, (x, weight, bias), block, float("nan"))
+        again, _ = self._launch(kernel, (x, weight, bias), block, 0.0)
+        self.reads_outside = not torch.equal(self.out.nan_to_num(-1.0), again.nan_to_num(-1.0))
 
-    def _walled(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        memory = torch.full((values.numel() + 2 * self.WALL,), float("nan"), device=torch_device())
+    def _launch(
+        self, kernel: Any, given: tuple[Tensor, Tensor, Tensor], block: int, wall: float
+    ) -> tuple[Tensor, bool]:
+        """Launch once; return the output, and whether its walls still stand."""
+        (rows, inputs), outputs = given[0].shape, given[1].shape[0]
+        arrays = [self._walled(tensor, wall)[1] for tensor in given]
+        memory, out = self._walled(torch.full((rows, outputs), float("nan")), float("nan"))
+        grid = (-(-outputs // block), -(-rows // block))
+        kernel[grid](out, *arrays, rows, inputs, outputs, BLOCK=block)
+        result = out.clone()
+        out.fill_(float("nan"))
+        return result, bool(torch.isnan(memory).all())
+
+    def _walled(self, values: Tensor, wall: float) -> tuple[Tensor, Tensor]:
+        memory = torch.full((values.numel() + 2 * self.WALL,), wall, device=torch_device())
         inside = memory[self.WALL : self.WALL + values.numel()].view(values.shape)
         inside.copy_(values)
         return memory, inside

@@ -77,8 +77,9 @@ def two_inputs(rng: np.random.Generator, width: int = 0, depth: int = 1) -> Mode
 
     def expected(inputs: Arrays) -> dict[str, Array]:
         value = inputs[a].astype(np.float64) + inputs[b]
+        exact = matrix.astype(np.float64)
         for _ in range(depth):
-            value = np.maximum(value @ matrix, 0)
+            value = np.maximum(value @ exact, 0)
         return {y: value.astype(np.float32), label: value.argmax(axis=1)}
 
     file = _file(nodes, {a: flat, b: flat}, {y: flat, label: rows}, {"matrix": matrix})
@@ -113,8 +114,9 @@ def classifier(rng: np.random.Generator, activations: tuple[str, ...] = ("Relu",
     def expected(inputs: Arrays) -> dict[str, Array]:
         return {y: _classified(inputs[x], weights, activations, norm)}
 
-    ends = ({x: (TensorProto.FLOAT, [1, side, side])}, {y: (TensorProto.FLOAT, [classes])})
-    return Model(_file(nodes, *ends, weights), {x: (1, side, side)}, (y,), expected)
+    start: Ends = (TensorProto.FLOAT, [1, side, side])
+    file = _file(nodes, {x: start}, {y: (TensorProto.FLOAT, [classes])}, weights)
+    return Model(file, {x: (1, side, side)}, (y,), expected)
 
 
 def _classified(images: Array, weights: dict[str, Array], activations: tuple[str, ...], norm: bool) -> Array:

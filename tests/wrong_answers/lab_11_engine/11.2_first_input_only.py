@@ -1,4 +1,4 @@
-# expects: is the profile set for each input
+# expects: has each input its min
 def build_plan(model: bytes, shapes: dict) -> bytes:
     """Return the plan of an ONNX file for these ranges of shapes. Raises RuntimeError if it cannot be built."""
     network = builder.create_network()

@@ -1,4 +1,4 @@
-# expects: added to the config
+# expects: and the config the profile
 def build_plan(model: bytes, shapes: dict) -> bytes:
     """Return the plan of an ONNX file for these ranges of shapes. Raises RuntimeError if it cannot be built."""
     network = builder.create_network()

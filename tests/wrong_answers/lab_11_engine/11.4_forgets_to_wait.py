@@ -1,4 +1,4 @@
-# expects: The calls only put work into the stream
+# expects: wait for the stream
 class Session:
     """Runs an engine again and again in memory of its own."""
 

@@ -1,4 +1,4 @@
-# expects: should return a dict
+# expects: Keyed by the outputs
 class Session:
     """Runs an engine again and again in memory of its own."""
 

@@ -1,4 +1,4 @@
-# expects: should return a dict
+# expects: A layer's name, and the list
 def fusions(engine) -> dict:
     """Return {layer name: [ONNX node names]} of the engine's layers that are made of several nodes."""
     text = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)

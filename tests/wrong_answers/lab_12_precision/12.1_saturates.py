@@ -1,4 +1,4 @@
-# expects: infinite
+# expects: becomes infinite, not the largest
 def round_to(values, exponent_bits, fraction_bits):
     bias = 2 ** (exponent_bits - 1) - 1
     largest = (2 - 2.0**-fraction_bits) * 2.0**bias
