@@ -188,7 +188,13 @@ def _draw(comparison: LayerComparison) -> Figure:
             place, width - low, left=low, height=0.68, edgecolor="black", linewidth=1,
             color="white" if broken else plots.SKY, hatch="///" if broken else "",
         )  # fmt: skip
-        text = f"{row.overflowed:,} values overflowed" if broken else f"{row.relative:.1e}" if row.relative else "0"
+        text = (
+            f"{row.overflowed:,} value{'s' * (row.overflowed != 1)} overflowed"
+            if broken
+            else f"{row.relative:.1e}"
+            if row.relative
+            else "0"
+        )
         axis.text(
             low * 1.3 if broken else width * 1.15, place, text, va="center", fontsize=11,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1} if broken else None,

@@ -18,7 +18,7 @@ from coursekit.data import load_digits
 from coursekit.labs.onnx_files import IR_VERSION, OPSET, Array
 
 LOGIT = 10.0  # what the least squares aim at: this for the digit's own class, minus this for the others
-FREE = ["batch", 1, 8, 8]
+FREE: list[Any] = ["batch", 1, 8, 8]
 
 
 @dataclass
