@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import nogpu
-from coursekit.recorded import MISSING, recorded
+from coursekit.recorded import LADDERS, MISSING, recorded
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "gpu"
@@ -20,6 +21,7 @@ RANDOM = np.random.default_rng(12)
 F4, I4 = np.float32, np.int32
 sys.path.insert(0, str(FOLDER))
 
+import measure  # noqa: E402
 import nsight  # noqa: E402
 import planted  # noqa: E402
 import results  # noqa: E402
@@ -187,13 +189,11 @@ SILENT = "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n"
         (99, INITCHECK, "found", 3, 32),
         (99, SYNCCHECK, "found", 7, 1),
         (0, SILENT, "silent", None, 0),
-        (0, "========= COMPUTE-SANITIZER\n========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n",
-         "silent", None, 0),
+        (0, "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n", "silent", None, 0),
         (4, SILENT, "CUDA error", None, 0),
         (None, "========= COMPUTE-SANITIZER\n", "stopped", None, None),
         (None, SYNCCHECK.partition("========= ERROR")[0], "found", 7, None),
-        (1, "========= COMPUTE-SANITIZER\n========= Error: Device not supported. Please refer to ...\n", "tool failed",
-         None, None),
+        (1, "========= Error: Device not supported. Please refer to ...\n", "tool failed", None, None),
     ],
 )  # fmt: skip
 def test_compute_sanitizers_words_are_understood(code: int, said: str, name: str, line: Any, errors: Any) -> None:
@@ -207,24 +207,22 @@ def test_a_program_that_hangs_is_stopped_with_what_it_started() -> None:
     assert planted.run_limited(["sh", "-c", "exit 99"], 10.0)[0] == 99
 
 
+NCU_ROW = (
+    '"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",'
+)
 NCU = """==PROF== Connected to process 4242 (/tmp/case)
 ==PROF== Profiling "k" - 0: 0%....50%....100% - 3 passes
 ==PROF== Disconnected from process 4242
 "ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size","Grid Size","Device","CC",\
 "Section Name","Metric Name","Metric Unit","Metric Value"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum","","32"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"smsp__sass_thread_inst_executed_op_ffma_pred_on.sum","inst","1,024"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"smsp__sass_thread_inst_executed_op_fadd_pred_on.sum","inst","100"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"smsp__sass_thread_inst_executed_op_fmul_pred_on.sum","inst","0"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"smsp__thread_inst_executed_per_inst_executed.ratio","","28.8"
-"0","4242","case","127.0.0.1","k","1","7","(256, 1, 1)","(4, 1, 1)","0","9.0","Command line profiler metrics",\
-"l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum","sector","n/a"
-"""
+""" + "".join(f"{NCU_ROW}{row}\n" for row in (
+    '"l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum","","32"',
+    '"smsp__sass_thread_inst_executed_op_ffma_pred_on.sum","inst","1,024"',
+    '"smsp__sass_thread_inst_executed_op_fadd_pred_on.sum","inst","100"',
+    '"smsp__sass_thread_inst_executed_op_fmul_pred_on.sum","inst","0"',
+    '"smsp__thread_inst_executed_per_inst_executed.ratio","","28.8"',
+    '"l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum","sector","n/a"',
+))  # fmt: skip
 
 
 def test_ncus_csv_is_understood() -> None:
@@ -247,14 +245,13 @@ def test_a_metric_that_ncu_lacks_is_asked_for_no_more(monkeypatch: pytest.Monkey
     assert len(asked) == 2 and nsight.METRICS["ffma"] in asked[1]
 
 
-def test_every_planted_kernel_becomes_a_program() -> None:
-    sys.path.insert(0, str(planted.TESTS))
+def test_every_planted_kernel_becomes_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(planted.TESTS)
+    monkeypatch.setattr(planted.shutil, "which", lambda name: None)  # building them takes a minute
     from sanitizer_cases import CASES
 
-    assert len(CASES) == 52
-    for case in CASES:
-        row = planted._checked(case, 0, True) if not planted.shutil.which("nvcc") else {"nogpu": case.tool}
-        assert row["nogpu"] == case.tool
+    rows = [planted._checked(case, mended, True) for case in CASES for mended in (0, 1)]
+    assert len(rows) == 104 and all(row["program_characters"] > 300 for row in rows)
 
 
 # --- files and tables ---------------------------------------------------------------------------------------------
@@ -292,10 +289,7 @@ def folder(tmp_path: Path) -> Path:
     counts = dict.fromkeys(nsight.COMPARED, 100.0)
     profile_items = {"test_a_copy": {"nogpu": counts, "ncu": counts | {"flops": 104.0, "global_load_sectors": 99.0}}}
     timing = {"network": "ResNet-18", "batch": 8}
-    pytorch_items = {
-        "a": timing | {"way": "eager", "median": 4.0},
-        "b": timing | {"way": "CUDA graph", "median": 1.0},
-    }
+    pytorch_items = {"a": timing | {"way": "eager", "median": 4.0}, "b": timing | {"way": "CUDA graph", "median": 1.0}}
     files = {"ladders": items, "planted": planted_items, "profile": profile_items, "pytorch": pytorch_items,
              "lessons": {"notebooks/07.ipynb": {"seconds": 12.0}}}  # fmt: skip
     for name, content in files.items():
@@ -334,6 +328,15 @@ def test_a_lessons_cell_shows_the_recorded_row(folder: Path, tmp_path: Path, mon
     assert "driver's copy" in str(recorded("copy"))
 
 
+@pytest.mark.parametrize("lesson", ["08_memory", "09_cooperation", "10_kernels_meet_pytorch"])
+def test_the_kernel_lessons_show_ladders_that_are_measured(lesson: str) -> None:
+    notebook = json.loads((ROOT / "notebooks" / f"{lesson}.ipynb").read_text())
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    shown = re.findall(r"recorded\(\"(\w+)\"\)", code)
+    measured = re.findall(r"for each in \((.*)\)\}", (FOLDER / "ladders.py").read_text())[0].split(", ")
+    assert shown and set(shown) <= set(LADDERS) == set(measured)
+
+
 def test_tables_are_made_of_the_files(folder: Path) -> None:
     made = subprocess.run([sys.executable, FOLDER / "tables.py", folder], capture_output=True, text=True, check=True)
     text = made.stdout
@@ -364,9 +367,31 @@ def test_a_stopped_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         results.Results(tmp_path / "measurements", "steps", dry_run=True)
 
 
+def test_files_go_on_with_another_driver_but_not_with_another_gpu(tmp_path: Path, monkeypatch: Any) -> None:
+    for gpu in ("A, 1.0, 9 MiB", "A, 1.1, 9 MiB", "A, 1.1, 9 MiB"):
+        monkeypatch.setattr(results, "machine", lambda gpu=gpu: {"gpu": gpu})
+        results.Results(tmp_path, "steps", dry_run=False).add(gpu, lambda: {"x": 1})
+    content = json.loads((tmp_path / "steps.json").read_text())
+    assert content["also"] == [{"gpu": "A, 1.1, 9 MiB"}] and len(content["items"]) == 2
+    monkeypatch.setattr(results, "machine", lambda: {"gpu": "B, 1.0, 9 MiB"})
+    with pytest.raises(ValueError, match="another GPU"):
+        results.Results(tmp_path, "steps", dry_run=False)
+
+
 def test_the_dry_run_of_a_ladder_runs_the_measuring_code(tmp_path: Path) -> None:
     command = [sys.executable, FOLDER / "measure.py", "ladders", "--dry-run", "--only", "softmax: ", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     items = json.loads((tmp_path / "ladders.json").read_text())["items"]
     assert len(items) >= 7 and not [item for item in items.values() if "error" in item]
+
+
+def test_the_calls_in_the_readme_fit_and_name_steps_that_exist() -> None:
+    calls = [line.strip() for line in (FOLDER / "README.md").read_text().splitlines() if "bare_machine.sh &&" in line]
+    assert len(calls) >= 4
+    for call in calls:
+        assert len(call) <= 2000
+        steps = re.findall(r"measure (\d+) (\w+)", call)
+        assert {step for _, step in steps} <= set(measure.STEPS) and sum(int(limit) for limit, _ in steps) < 600
+        subprocess.run(["bash", "-n", "-c", call], check=True)
+    subprocess.run(["bash", "-n", FOLDER / "bare_machine.sh"], check=True)

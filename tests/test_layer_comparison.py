@@ -155,7 +155,7 @@ def test_it_shows_itself() -> None:
     assert isinstance(result, LayerComparison) and len(result) == 3
     assert "emulated" in repr(result) and "mul" in repr(result) and "<table>" in result._repr_html_()
     figure = result.figure()
-    assert "1 values overflowed" in [text.get_text() for text in figure.axes[0].texts]
+    assert "1 value overflowed" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_what_cannot_be_compared() -> None:

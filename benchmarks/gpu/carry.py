@@ -29,6 +29,8 @@ def main() -> None:
     if not list(wheels.glob("pycuda-*.whl")):
         with tempfile.TemporaryDirectory() as folder:
             build_pycuda(Path(folder), wheels)
+    for old in set(wheels.glob("*.whl")) - set(wheels.glob("pycuda-*.whl")):
+        old.unlink()  # of two versions of a package, pip would take none
     listed = Path(__file__).with_name("carried.txt")
     run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
         "-d", wheels, "-r", listed)  # fmt: skip

@@ -14,7 +14,7 @@
 //
 // -D chooses all of that; needs m % BM == n % BN == k % BK == 0 and pointers aligned to 16 bytes. BLOCKS is how many
 // blocks must fit on a multiprocessor: it bounds the registers.
-#ifndef BM
+#ifndef BM  // all are given, or none
 #define BM 128
 #define BN 128
 #define BK 8

@@ -80,7 +80,7 @@ def checked(tool: str, program: Path) -> dict[str, Any]:
     if tool == "memcheck":
         command += ["--leak-check", "full"]
     code, said = run_limited([*command, str(program)], TOOL_SECONDS)
-    return verdict(code, said)
+    return verdict(code, said.replace(f"{program.parent}/", ""))
 
 
 def run_limited(command: Sequence[str], seconds: float) -> tuple[int | None, str]:

@@ -8,7 +8,6 @@ import json
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,16 @@ class Results:
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.only = folder / f"{name}.json", only
         where = {"emulated": True} if dry_run else machine()
-        command = " ".join(["python", "benchmarks/gpu/measure.py", *sys.argv[1:]])
+        command = f"python benchmarks/gpu/measure.py {name}"
         fresh: dict[str, Any] = {"schema": 1, "name": name, "machine": where, "command": command, "items": {}}
         fresh["date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.content = json.loads(self.path.read_text()) if self.path.exists() else fresh
         if self.content["machine"].get("emulated", False) != dry_run:
             raise ValueError(f"{self.path} mixes emulated and measured figures: give another folder.")
-        if self.content["machine"].get("gpu") != where.get("gpu"):
-            raise ValueError(f"{self.path} is of another GPU or driver: give another folder.")
+        if gpu_name(self.content["machine"]) != gpu_name(where):
+            raise ValueError(f"{self.path} is of another GPU: give another folder.")
+        if where != self.content["machine"] and where not in self.content.setdefault("also", []):
+            self.content["also"].append(where)  # the same GPU, another driver or tool: a later session went on
 
     def wants(self, prefix: str) -> bool:
         """Return whether items whose keys begin so can be asked for."""
@@ -62,7 +63,7 @@ class Results:
 def machine() -> dict[str, Any]:
     """Return device, driver, compiler and package versions, as the programs on this machine tell them."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    facts: dict[str, Any] = {"python": platform.python_version(), "kernel": platform.release()}
+    facts: dict[str, Any] = {"python": platform.python_version()}
     for name, command in {"gpu": query, "nvcc": ["nvcc", "--version"], "ncu": ["ncu", "--version"],
                           "compute-sanitizer": ["compute-sanitizer", "--version"]}.items():  # fmt: skip
         found = shutil.which(command[0])
@@ -73,6 +74,11 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             facts[package] = None
     return facts
+
+
+def gpu_name(machine: dict[str, Any]) -> str:
+    """Return the GPU's name alone, without driver and memory."""
+    return (machine.get("gpu") or "").split(",")[0]
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:

@@ -40,7 +40,9 @@ def where(content: dict[str, Any]) -> str:
     m = content["machine"]
     versions = ", ".join(f"{name} {m[name]}" for name in ("python", "torch", "pycuda", "numpy") if m.get(name))
     nvcc = (m.get("nvcc") or "none").split("release ")[-1].split(",")[0]
-    return f"{m['gpu']} (name, driver, memory); nvcc {nvcc}; {versions}; {content['date'][:10]}; `{content['command']}`"
+    also = "".join(f"; in part on {other['gpu']}" for other in content.get("also", []))
+    told = (f"{m['gpu']} (name, driver, memory){also}", f"nvcc {nvcc}", versions, content["date"][:10])
+    return "; ".join([*told, f"`{content['command']}`"])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -67,7 +69,7 @@ def ladders(folder: Path) -> list[str]:
     for name in LADDERS:
         found = recorded(name, folder)
         if found.rungs:
-            head, *rows = found._rows()
+            head, *rows = found.rows()
             best = max((rung.share for rung in found.rungs if not rung.reference), default=0)
             lines += [*table(head, rows), "", f"Best of ours: {best:.1%}.", ""]
     return lines

@@ -44,7 +44,8 @@ class Recorded:
     unit: str = ""  # of the rates: "B/s" or "FLOP/s"
     where: str = ""  # GPU, driver, day
 
-    def _rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table as text, its headings first."""
         arithmetic = self.unit == "FLOP/s"
         size, unit, of = (1e12, "TFLOP/s", "cuBLAS") if arithmetic else (1e9, "GB/s", "a copy")
         figure = ",.1f" if arithmetic else ",.0f"
@@ -54,7 +55,7 @@ class Recorded:
     def __str__(self) -> str:
         if not self.rungs:
             return MISSING
-        rows = self._rows()
+        rows = self.rows()
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = [f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=True))
                  for first, *rest in rows]  # fmt: skip
@@ -65,7 +66,7 @@ class Recorded:
     def _repr_html_(self) -> str:
         if not self.rungs:
             return f"<p>{escape(MISSING)}</p>"
-        head, *body = self._rows()
+        head, *body = self.rows()
         lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
         lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in body]
         table = "".join(f"<tr>{line}</tr>" for line in lines)
