@@ -282,3 +282,18 @@ def test_textures_and_their_like_are_refused_by_name() -> None:
     for refused in (drv.TextureReference, drv.SurfaceReference, drv.Linker, lambda: drv.Array(drv.ArrayDescriptor())):
         with pytest.raises(drv.LogicError, match="operation not supported"):
             refused()
+
+
+def test_numpy_integers_are_refused_where_pycudas_cpp_refuses_them() -> None:
+    kernel = SourceModule("__global__ void k() {}").get_function("k")
+    for shape in (
+        {"block": (np.int64(32), 1, 1)},
+        {"block": (32, 1, 1), "grid": (np.int32(2), 1)},
+        {"block": (32, 1, 1), "shared": np.int64(4)},
+    ):
+        with pytest.raises(TypeError, match=r"numpy.int.*Python's int"):
+            kernel(**shape)
+    with pytest.raises(TypeError, match=r"number of bytes is a numpy.int64"):
+        drv.mem_alloc(np.prod([4, 8]))
+    with pytest.raises(ValueError, match="three numbers"):
+        kernel(block=(32,))

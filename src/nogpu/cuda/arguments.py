@@ -161,3 +161,11 @@ def _refuse(kernel: str, parameters: Sequence[Parameter], problem: str) -> None:
 
 def _count(number: int) -> str:
     return f"{number} argument{'s' * (number != 1)}"
+
+
+def python_int(value: object, what: str) -> int:
+    """Return `value`. Raises TypeError for anything but Python's int: PyCUDA's C++ takes no NumPy integer there."""
+    if not isinstance(value, int):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise TypeError(f"{what} is a {kind}, and PyCUDA takes Python's int here: write int(...)")
+    return value

@@ -10,6 +10,7 @@ import gc
 import sys
 
 from . import arena, contexts, runtime, streams, watch
+from .arguments import python_int
 from .errors import Result, cuda_error
 
 PITCH = 512  # rows of mem_alloc_pitch start at multiples of this, as on today's GPUs
@@ -107,7 +108,7 @@ def give_back(address: int) -> None:
 
 def mem_alloc(bytes: int) -> DeviceAllocation:
     """Return `bytes` bytes of device memory, not initialised."""
-    return DeviceAllocation(bytes)
+    return DeviceAllocation(python_int(bytes, "the number of bytes"))
 
 
 def mem_alloc_pitch(width: int, height: int, access_size: int) -> tuple[DeviceAllocation, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import arena, contexts, cubin, devices, settings, watch
-from .arguments import Parameter, check
+from .arguments import Parameter, check, python_int
 from .elf import Symbols
 from .enumerations import function_attribute
 from .errors import Result, cuda_error, not_supported
@@ -147,7 +147,7 @@ class Function:
         self._buffer = bytearray()
 
     def _set_block_shape(self, x: int, y: int = 1, z: int = 1) -> None:
-        shape = (int(x), int(y), int(z))
+        shape = (python_int(x, "block[0]"), python_int(y, "block[1]"), python_int(z, "block[2]"))
         if min(shape) < 1 or any(n > most for n, most in zip(shape, devices.MAXIMUM_BLOCK, strict=True)):
             raise cuda_error(
                 "cuFuncSetBlockShape",
@@ -157,22 +157,24 @@ class Function:
         self._block = shape
 
     def _set_shared_size(self, size: int) -> None:
-        self._shared_bytes = int(size)
+        self._shared_bytes = python_int(size, "shared")
 
     def _launch_kernel(
         self, grid: Sequence[int], block: Sequence[int] | None, arguments: bytes, shared: int, stream: Stream | None
     ) -> None:
         contexts.require("cuLaunchKernel")
         if block is not None:
+            if len(block) != 3:
+                raise ValueError(f"block is {tuple(block)}: PyCUDA wants three numbers, (x, y, z)")
             self._set_block_shape(*block)
         check(self._name, self._parameters, arguments)
-        shape = self._grid(grid)
-        self._check_resources(int(shared or 0))
+        shape, shared = self._grid(grid), python_int(shared or 0, "shared")
+        self._check_resources(shared)
         # What went wrong before is told now rather than later: nothing runs until it was.
         raise_pending("cuLaunchKernel")
         watcher = watch.current()
         if watcher is not None:
-            watcher.launch(self, shape, self._block, arguments, int(shared or 0), handle_of(stream))
+            watcher.launch(self, shape, self._block, arguments, shared, handle_of(stream))
             return
         arena.arena().touch()
         library().nogpu_launch(
@@ -182,12 +184,12 @@ class Function:
             len(arguments),
             (ctypes.c_uint * 3)(*shape),
             (ctypes.c_uint * 3)(*self._block),
-            int(shared or 0),
+            shared,
             settings.kernel_seconds(),
         )
 
     def _grid(self, grid: Sequence[int]) -> tuple[int, int, int]:
-        shape = tuple(int(n) for n in grid) + (1,) * (3 - len(grid))
+        shape = tuple(python_int(n, f"grid[{i}]") for i, n in enumerate(grid)) + (1,) * (3 - len(grid))
         if len(shape) != 3 or min(shape) < 1 or any(
             n > most for n, most in zip(shape, devices.MAXIMUM_GRID, strict=True)
         ):
