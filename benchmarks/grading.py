@@ -1,11 +1,13 @@
-"""Times the grader: beside nbgrader on the same notebook of three questions, on a torch lab, and on a large class.
+"""Times the grader: beside nbgrader on the same notebook of three questions, on a torch lab, on all labs, on a class.
 
-    python benchmarks/grading.py                          the first two
+    python benchmarks/grading.py                          all but the class; with nbgrader about seven minutes
     python benchmarks/grading.py --nbgrader PYTHON        with an nbgrader that lives in another environment
     python benchmarks/grading.py --class-of 1000          1,000 submissions of lab 03, with the memory they needed
+    python benchmarks/grading.py --class-of 1000 --keep DIR --minutes 12
+                                                          the same in parts: stops after 12 minutes, goes on next time
 
-Prints one table. Wall-clock times of whole commands, start of Python included; both graders one submission at a time
-unless it says otherwise. nbgrader's row wants `pip install '.[nbgrader]'`.
+Prints one table; how far it is goes to stderr. Wall-clock times of whole commands, start of Python included; both
+graders one submission at a time unless it says otherwise. nbgrader's row wants `pip install '.[nbgrader]'`.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import argparse
 import csv
 import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +31,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from coursekit.paths import root
+from coursekit.paths import build_dir, root
 
 QUESTIONS = ("1.1", "1.2", "1.3")
-SMALL, TORCH = 8, 4  # submissions
+SMALL, TORCH = 30, 12  # submissions; starting takes this grader several seconds, however many there are
+SAY_EVERY = 15.0  # seconds between two words on how far a run is
 
 
 def three_questions() -> dict[str, Any]:
@@ -56,22 +61,77 @@ def hand_in(top: Path, lab: str, notebook: dict[str, Any], count: int) -> None:
         (place / f"{lab}.ipynb").write_text(json.dumps(document), encoding="utf-8")
 
 
-def ours(top: Path, jobs: int) -> tuple[float, float]:
-    """Grade what lies below `top`; return the seconds and the largest memory of all processes together, in bytes."""
+@dataclass
+class Measured:
+    """A run of the grader: `done` submissions in `seconds`, all its processes together holding `most` bytes at once."""
+
+    done: int
+    seconds: float
+    most: float = 0.0
+
+
+def ours(top: Path, jobs: int, minutes: float = math.inf) -> Measured:
+    """Grade what lies below `top` and is not graded yet, for so many minutes at most."""
     out = top / "out"
-    shutil.rmtree(out, ignore_errors=True)
+    graded = len(list(out.glob("*/*/report.json")))
     command = [sys.executable, "-m", "coursegrade", "grade", "--submissions", str(top), "--out", str(out)]
-    began, most = time.perf_counter(), 0.0
+    began, said = time.perf_counter(), 0.0
+    run = Measured(0, 0.0)
     with subprocess.Popen([*command, "--jobs", str(jobs)], stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            most = max(most, memory(process.pid))
+            run.most = max(run.most, memory(process.pid))
+            run.seconds = time.perf_counter() - began
+            if run.seconds - said >= SAY_EVERY:
+                said = run.seconds
+                run.done = len(list(out.glob("*/*/report.json"))) - graded
+                say(f"{graded + run.done:,} graded, {60 * run.done / said:.1f} a minute, {run.most / 2**20:,.0f} MiB")
+            if run.seconds > 60 * minutes:
+                process.kill()  # its grading processes end when their pipe closes, as after any crash
+                process.wait()
+                run.done = len(list(out.glob("*/*/report.json"))) - graded
+                return run
             time.sleep(0.5)
-    seconds = time.perf_counter() - began
+    run.seconds = time.perf_counter() - began
     with (out / "scores.csv").open(encoding="utf-8", newline="") as file:
-        statuses = {row["status"] for row in csv.DictReader(file)}
-    if process.returncode != 0 or statuses != {"ok"}:
-        raise SystemExit(f"the grader ended with {process.returncode}, its rows with {statuses}")
-    return seconds, most
+        rows = list(csv.DictReader(file))
+    ends = {(row["status"], row["score"]) for row in rows}  # all were handed the same answers, which are right
+    if process.returncode != 0 or len(ends) != 1 or not ends <= {("ok", str(score)) for score in range(1, 100)}:
+        raise SystemExit(f"the grader ended with {process.returncode}, its rows with {sorted(ends)}")
+    run.done = len(rows) - graded
+    return run
+
+
+def say(what: str) -> None:
+    """Tell whoever waits."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def all_labs() -> Measured:
+    """Grade every solved lab as `make grade` grades a learner's own."""
+    solved = sorted((root() / "solutions").glob("lab_*.ipynb"))
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "coursegrade", "grade", *map(str, solved)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    seconds = time.perf_counter() - began
+    report = json.loads((build_dir() / "grade" / "report.json").read_text(encoding="utf-8"))
+    if report["score"] != report["max"]:
+        raise SystemExit(f"the solved labs scored {report['score']} of {report['max']} points")
+    return Measured(len(solved), seconds)
+
+
+def class_in_parts(count: int, folder: Path, minutes: float) -> Measured:
+    """Grade a class of `count` in `folder`, going on where an earlier call stopped; return all calls' time together."""
+    big, notes = folder / f"class-of-{count}", folder / f"class-of-{count}.json"
+    if not notes.exists():
+        hand_in(big, "lab_03_training_loop", lab_03(), count)
+        notes.write_text(json.dumps([0, 0.0, 0.0]))
+    before = Measured(*json.loads(notes.read_text()))
+    now = ours(big, 2, minutes)
+    together = Measured(before.done + now.done, before.seconds + now.seconds, max(before.most, now.most))
+    notes.write_text(json.dumps([together.done, together.seconds, together.most]))
+    if together.done < count:
+        say(f"{together.done:,} of {count:,}: give the same command again to go on")
+    return together
 
 
 def memory(process: int) -> float:
@@ -110,27 +170,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nbgrader", metavar="PYTHON", help="the Python that has nbgrader")
     parser.add_argument("--class-of", type=int, metavar="N", help="grade N submissions of lab 03, two at a time")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the class here, to go on in a later call")
+    parser.add_argument("--minutes", type=float, default=math.inf, metavar="M", help="stop grading the class after M")
     chosen = parser.parse_args()
     table = Table("what", "submissions", "seconds", "each", "a minute", "memory", title="Grading")
     with tempfile.TemporaryDirectory(prefix="benchmark-grading-") as place:
         if chosen.class_of:
-            big = Path(place) / "class"
-            hand_in(big, "lab_03_training_loop", lab_03(), chosen.class_of)
-            row(table, "lab 03, this grader, two at a time", chosen.class_of, *ours(big, 2))
+            folder = chosen.keep or Path(place)
+            folder.mkdir(parents=True, exist_ok=True)
+            run = class_in_parts(chosen.class_of, folder.resolve(), chosen.minutes)
+            row(table, f"lab 03, {chosen.class_of:,} handed in, two at a time", run)
         else:
             small, torch = Path(place) / "small", Path(place) / "torch"
             notebook = three_questions()
             hand_in(small, "lab_01_tensors", notebook, SMALL)
-            here, most = ours(small, 1)
-            row(table, "three questions, this grader", SMALL, here, most)
+            here = ours(small, 1)
+            row(table, "three questions, this grader", here)
             python = chosen.nbgrader or (sys.executable if importlib.util.find_spec("nbgrader") else None)
             if python:
                 there = theirs(small, "lab_01_tensors", notebook, python)
-                row(table, "three questions, nbgrader autograde", SMALL, there)
-                table.add_row("this grader is faster by", "", "", "", f"{there / here:.1f} times", "")
+                row(table, "three questions, nbgrader autograde", Measured(SMALL, there))
+                table.add_row("this grader is faster by", "", "", "", f"{there / here.seconds:.1f} times", "")
             hand_in(torch, "lab_03_training_loop", lab_03(), TORCH)
-            row(table, "lab 03 (torch: trains two nets), this grader", TORCH, *ours(torch, 1))
-            row(table, "the same, two at a time", TORCH, *ours(torch, 2))
+            row(table, "lab 03 (torch: trains two nets), this grader", ours(torch, 1))
+            shutil.rmtree(torch / "out")
+            row(table, "the same, two at a time", ours(torch, 2))
+            row(table, "every lab once, as `make grade`", all_labs())
     Console(width=120).print(table)
 
 
@@ -141,11 +206,13 @@ def lab_03() -> dict[str, Any]:
     return notebook
 
 
-def row(table: Table, what: str, count: int, seconds: float, most: float = 0.0) -> None:
+def row(table: Table, what: str, run: Measured) -> None:
     """Add a measurement to the table, and say at once that it is there."""
-    print(f"{what}: {count} submissions in {seconds:.1f} s", file=sys.stderr, flush=True)
-    held = f"{most / 2**20:,.0f} MiB" if most else ""
-    table.add_row(what, f"{count:,}", f"{seconds:.1f}", f"{seconds / count:.2f} s", f"{60 * count / seconds:.0f}", held)
+    say(f"{what}: {run.done:,} submissions in {run.seconds:.1f} s")
+    held = f"{run.most / 2**20:,.0f} MiB" if run.most else ""
+    each = f"{run.seconds / run.done:.2f} s" if run.done else ""
+    rate = f"{60 * run.done / run.seconds:.0f}" if run.seconds else ""
+    table.add_row(what, f"{run.done:,}", f"{run.seconds:.1f}", each, rate, held)
 
 
 if __name__ == "__main__":

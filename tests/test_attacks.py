@@ -128,6 +128,9 @@ def test_an_attack_gains_nothing_and_leaves_nothing(
 
     assert result.score <= HONEST_POINTS and "passed" not in [states[n] for n in ("1.1", "1.2", "1.3", "1.4")], said
     assert name in OWN_GOALS or states["1.5"] == "passed", said
+    if states["1.5"] != "passed":  # then the neighbour, who is graded next in the same sandbox, shows that it serves on
+        neighbour = graded(notebook(tmp_path / "lab_01_neighbour.ipynb"), sandbox, PATIENT)
+        assert neighbour.score == HONEST_POINTS, [str(outcome) for outcome in neighbour.outcomes]
     assert "STOLEN" not in result.log, result.log
     assert (everything_below(folder), path.read_bytes()) == before
     assert not any(sign in line for line in said for sign in "\x1b\u202e\ud800")

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from test_attacks import HONEST_POINTS, notebook
 
-from coursegrade import batch, grade, submissions
+from coursegrade import batch, bubblewrap, grade, landlock, submissions
 from coursegrade.judge import inputs
 from coursegrade.sandbox import SandboxError
 from coursekit.checks import find_task
@@ -153,8 +153,18 @@ def test_inputs_depend_on_key_file_and_task() -> None:
 def test_a_regrade_with_the_same_seed_says_the_same(tmp_path: Path) -> None:
     path = notebook(tmp_path / "lab_01_x.ipynb", "def one_hot(labels, classes):\n    return labels[:1].float()")
     texts = []
-    for _ in range(2):
+    for key in (b"\x00\xff", b"\x00\xff", b"\x01"):
         console = Console(record=True, width=200, file=io.StringIO())
-        assert grade.grade([path], None, console, key=bytes.fromhex("00ff")) == 0
+        assert grade.regrade(path, key, console, None, False) == 0
         texts.append(console.export_text())
-    assert texts[0] == texts[1]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_regrade_of_somebody_elses_work_needs_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap, "installed", lambda: False)
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    path = notebook(tmp_path / "lab_01_x.ipynb", f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    console = Console(record=True, width=200, file=io.StringIO())
+    assert grade.regrade(path, b"key", console, None, False) == 1
+    assert "apt-get install bubblewrap" in console.export_text(clear=False) and not (tmp_path / "ran").exists()
+    assert grade.regrade(path, b"key", console, None, True) == 0 and (tmp_path / "ran").exists()

@@ -14,9 +14,10 @@ from rich.console import Console
 from test_attacks import notebook
 from test_batch import ONE_HOT
 
-from coursegrade import batch, class_report, fingerprint, marking
+from coursegrade import batch, class_report, fingerprint, grade, marking
 from coursegrade.private_checks import NotChecks, load
 from coursegrade.reader import Cell
+from coursekit.paths import build_dir
 
 PRIVATE = """
 from coursekit.checks import Lab, Wrong, require
@@ -69,6 +70,18 @@ def test_private_checks_count_and_say_nothing(out: Path) -> None:
         assert "A class of 4711" in page  # its title, which the instructor chose
         assert "given 4711" not in page and "secret" not in page and "look at" not in page
     assert "was not passed" in (out / "cleo" / "lab_01_tensors" / "feedback.html").read_text(encoding="utf-8")
+
+
+def test_private_checks_are_honoured_when_one_notebook_is_graded_again(out: Path) -> None:
+    row = rows(out)["cleo"]
+    notebook = out.parent / "handed in" / "cleo" / "lab_01_tensors.ipynb"
+    said = io.StringIO()
+    console = Console(file=said, width=200)
+    assert grade.regrade(notebook, bytes.fromhex(row["seed"]), console, out.parent / "private", False) == 0
+    assert "3 of 23 points" in said.getvalue() and "given 4711" in said.getvalue()  # who hears an appeal may know
+    assert "given 4711" not in (build_dir() / "grade" / "report.json").read_text(encoding="utf-8")
+    assert grade.regrade(notebook, b"key", console, out.parent / "nothing", False) == 1
+    assert "Nothing was graded" in said.getvalue()
 
 
 def test_private_checks_that_do_not_fit_are_refused(tmp_path: Path) -> None:

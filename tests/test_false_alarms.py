@@ -29,14 +29,9 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         yield opened
 
 
-ROUNDS = {"bubblewrap": 1, "landlock": 5, "none": 0}  # in `make test`; what rungs differ in does not depend on chance
-
-
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_a_solution_scores_full_marks_with_other_inputs_each_time(lab: Lab, sandbox: Sandbox) -> None:
-    if ROUNDS[sandbox.rung] == 0:
-        pytest.skip("on this rung in `make test-full`")
-    assert_full_marks(lab, sandbox, ROUNDS[sandbox.rung])
+    assert_full_marks(lab, sandbox, 5)
 
 
 @pytest.mark.full

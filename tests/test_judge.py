@@ -125,7 +125,9 @@ def test_a_batch_is_graded_to_its_end(lab: Any, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "course" / "data" / "digits.npz").symlink_to(root() / "data" / "digits.npz")
     monkeypatch.setenv("COURSE_ROOT", str(tmp_path / "course"))
 
-    assert grade.grade([broken, empty, unknown, tmp_path / "nowhere.ipynb", good], None, console, QUICK) == 1
+    assert (
+        grade.grade([broken, empty, unknown, tmp_path / "nowhere.ipynb", good], None, console, grade.Terms(QUICK)) == 1
+    )
     said = console.export_text()
     for phrase in (
         "is not JSON",

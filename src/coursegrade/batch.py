@@ -29,7 +29,7 @@ from coursegrade.cluster import NoCluster, graded_on_cluster
 from coursegrade.gradebook import Row
 from coursegrade.grading_process import Order, finished_row, lost_row, work
 from coursegrade.grading_process import order as make_order
-from coursegrade.sandbox import LADDER, SAFE, Rung, SandboxError, open_sandbox
+from coursegrade.sandbox import LADDER, OWN_RISK, SAFE, Rung, SandboxError, open_sandbox
 from coursegrade.submissions import Found
 
 PATIENCE = 1200.0  # seconds for one submission, well over the judge's own limits
@@ -63,50 +63,49 @@ def grade_all(
     """
     try:
         found = submissions.find(folder, out)
-    except NotADirectoryError as problem:
-        console.print(escape(str(problem)))
+        if private_checks is not None:
+            private.load(private_checks)
+        rung = _holding_rung(LADDER if trust_me else SAFE)
+    except (NotADirectoryError, private.NotChecks, SandboxError) as problem:
+        console.print(f"Nothing was graded: {escape(str(problem))}")
+        if isinstance(problem, SandboxError):
+            console.print(OWN_RISK)
         return 1
     if not found:
         console.print(f"{escape(str(folder))} holds no STUDENT/LAB.ipynb and no submitted/STUDENT/LAB/LAB.ipynb.")
-        return 1
-    try:
-        if private_checks is not None:
-            private.load(private_checks)
-    except private.NotChecks as problem:
-        console.print(f"Nothing was graded: {escape(str(problem))}")
-        return 1
-    try:
-        rung = _holding_rung(LADDER if trust_me else SAFE)
-    except SandboxError as problem:
-        console.print(f"Nothing was graded: {escape(str(problem))}")
-        console.print("For work that you trust as your own there is --trust-me.")
         return 1
     out.mkdir(parents=True, exist_ok=True)
     order = make_order(rung, _key(out), out, private_checks)
     rows = {each: row for each in found if (row := finished_row(each, order)) is not None}
     if rows:
         console.print(f"{len(rows)} of {len(found)} were graded before and are kept.")
-    began = time.monotonic()
-    with _progress(console) as bar:
-        task = bar.add_task("Grading", total=len(found), completed=len(rows), rate="")
-        written = began
-        left = [each for each in found if each not in rows]
-        graded = graded_on_cluster(left, order, scheduler) if scheduler else _graded(left, order, jobs)
-        try:
-            for fresh, (each, row) in enumerate(graded, start=1):
-                rows[each] = row
-                minutes = (time.monotonic() - began) / 60
-                bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
-                if time.monotonic() - written > WRITE_EVERY:
-                    gradebook.write(out / "scores.csv", rows.values())
-                    written = time.monotonic()
-        except NoCluster as problem:
-            console.print(f"Nothing was graded: {escape(str(problem))}")
-            return 1
-    gradebook.write(out / "scores.csv", rows.values())
+    left = [each for each in found if each not in rows]
+    graded = graded_on_cluster(left, order, scheduler) if scheduler else _graded(left, order, jobs)
+    try:
+        _collect(graded, rows, len(found), out, console)
+    except NoCluster as problem:
+        console.print(f"Nothing was graded: {escape(str(problem))}")
+        return 1
     marking.export(out)
     _say(rows, rung, out, console)
     return 0
+
+
+def _collect(
+    graded: Iterator[tuple[Found, Row]], rows: dict[Found, Row], total: int, out: Path, console: Console
+) -> None:
+    """Add to `rows` as they come, under a progress bar, and keep scores.csv up to date."""
+    began = written = time.monotonic()
+    with _progress(console) as bar:
+        task = bar.add_task("Grading", total=total, completed=len(rows), rate="")
+        for fresh, (each, row) in enumerate(graded, start=1):
+            rows[each] = row
+            minutes = (time.monotonic() - began) / 60
+            bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
+            if time.monotonic() - written > WRITE_EVERY:
+                gradebook.write(out / "scores.csv", rows.values())
+                written = time.monotonic()
+    gradebook.write(out / "scores.csv", rows.values())
 
 
 def _holding_rung(allowed: tuple[Rung, ...]) -> Rung:

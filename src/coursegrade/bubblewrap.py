@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+from coursegrade import gpu_devices
 from coursegrade.reachable import Reachable
 
 # What the nursery needs as root: to give each worker its user and folder, to watch it, to end it and to clean up.
@@ -35,7 +36,13 @@ def command(reachable: Reachable, scratch: Path, program: list[str]) -> list[str
             line += ["--symlink", str(path.readlink()), str(path)]
         elif not path.is_relative_to("/proc") and not path.is_relative_to(scratch):
             line += ["--ro-bind", str(path), str(path)]
-    line += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--bind", str(scratch), str(scratch)]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    if reachable.gpu:  # for all in this namespace to see; Landlock, inside it, says which process may open them
+        for node in reachable.gpu:
+            line += ["--dev-bind-try", node, node]
+        for folder in gpu_devices.READ_BY_CUDA:
+            line += [] if folder.startswith("/proc") else ["--ro-bind-try", folder, folder]
+    line += ["--remount-ro", "/dev", "--bind", str(scratch), str(scratch)]
     for path in map(Path, reachable.read):
         if path.is_relative_to(scratch):  # the folder that holds it can be written; it cannot
             line += ["--ro-bind", str(path), str(path)]

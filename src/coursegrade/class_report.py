@@ -6,21 +6,17 @@ to be shown on a projector (`--no-names` puts numbers in the names' place).
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from jinja2 import Environment
 from rich.console import Console
 from rich.markup import escape
 
-from coursegrade import fingerprint
-from coursegrade.feedback import in_code
-from coursegrade.html_page import POLICY, stylesheet
+from coursegrade import fingerprint, gradebook
+from coursegrade.page_templates import page
 from coursegrade.reader import Unreadable, read
 from coursegrade.report import write_whole
 from coursekit.paths import root
@@ -84,7 +80,7 @@ class LabFacts:
 
 def write(folder: Path, names: bool, console: Console) -> int:
     """Write class.html into `folder`, where `course grade --submissions` left its reports; return the exit status."""
-    reports = [found for path in sorted(folder.glob("*/*/report.json")) if (found := _read(path)) is not None]
+    reports = [report for _, report in gradebook.reports(folder)]
     if not reports:
         console.print(f"{escape(str(folder))} holds no graded submissions; `course grade --submissions` makes them.")
         return 1
@@ -99,25 +95,14 @@ def write(folder: Path, names: bool, console: Console) -> int:
         else:
             graded[entry["lab"]].append((name, entry))
     labs = [_lab(number, entries) for number, entries in sorted(graded.items())]
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["code"] = in_code
-    text = files("coursegrade").joinpath("pages/class.html.j2").read_text(encoding="utf-8")
-    page = environment.from_string(text).render(
-        labs=labs, refused=refused, students=len(students), policy=POLICY, css=stylesheet(), letters=LETTERS,
-        width=WIDTH, labelled=LABELLED, median=median, mean=mean,
+    text = page(
+        "class.html.j2", labs=labs, refused=refused, students=len(students), letters=LETTERS, width=WIDTH,
+        labelled=LABELLED, median=median, mean=mean,
     )  # fmt: skip
     file = folder / "class.html"
-    write_whole(file, page)
+    write_whole(file, text)
     console.print(f"{len(reports)} submissions of {len(students)} students: {escape(str(file))}")
     return 0
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found if found["labs"] and found["row"]["id"] else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _lab(number: str, entries: list[tuple[str, dict[str, Any]]]) -> LabFacts:

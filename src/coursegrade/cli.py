@@ -79,6 +79,8 @@ def grade(
 def regrade(
     notebook: Annotated[Path, typer.Argument(help="The notebook, as it was handed in.")],
     seed: Annotated[str, typer.Option(help="The seed that its report or scores.csv names.")],
+    private_checks: Annotated[Path | None, typer.Option(help="The checks of your own that it was graded with.")] = None,
+    trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade it even without a sandbox.")] = False,
 ) -> None:
     """Grade one notebook again with the same inputs as before, for an appeal."""
     from coursegrade import grade as room
@@ -89,7 +91,7 @@ def regrade(
         raise typer.BadParameter(f"{seed!r} is no seed: it consists of hexadecimal digits") from None
     if not key:
         raise typer.BadParameter("the seed is empty")
-    raise typer.Exit(room.grade([notebook], None, _console(), key=key))
+    raise typer.Exit(room.regrade(notebook, key, _console(), private_checks, trust_me))
 
 
 @app.command()

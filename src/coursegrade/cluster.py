@@ -16,6 +16,7 @@ from typing import Any
 from coursegrade.gradebook import Row
 from coursegrade.grading_process import LazySandbox, Order, grade_one, lost_row
 from coursegrade.reader import Unreadable, read
+from coursegrade.report import write_whole
 from coursegrade.sandbox import SAFE, open_sandbox
 from coursegrade.submissions import Found
 
@@ -91,9 +92,7 @@ def _unpacked(answer: dict[str, Any], order: Order) -> Row:
     folder = Path(order.out) / answer["student"] / answer["name"]
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        unfinished = folder / f".{name}.unfinished"
-        unfinished.write_text(answer["files"][name], encoding="utf-8")
-        unfinished.replace(folder / name)
+        write_whole(folder / name, answer["files"][name])
     return Row(**answer["row"])
 
 
@@ -135,5 +134,3 @@ def _sandbox(order: Order) -> LazySandbox:
             sandbox.started = open_sandbox((order.rung,))
         known[order.rung] = sandbox
     return known[order.rung]
-
-

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from coursegrade import landlock, seccomp
+from coursegrade import gpu_devices, landlock, seccomp
 from coursegrade.processes import threads_of
 from coursegrade.reachable import DEVICES, Reachable
 
@@ -51,6 +51,7 @@ class Walls:
     reads_all_folders: bool  # root's Python may lie in a folder closed to others; Landlock still says which files
     caps: Caps
     reachable: Reachable
+    gpu: bool = False  # this process may use the machine's NVIDIA GPUs
     landlock_version: int = 0  # treat the kernel's Landlock as this old; 0: as it is (for tests)
 
     def text(self) -> str:
@@ -114,6 +115,9 @@ def _rules(walls: Walls, private: Path, version: int) -> landlock.Rules:
     rules.allow(walls.reachable.read, landlock.READ)
     rules.allow(walls.reachable.listed, landlock.READ_DIR)
     rules.allow(DEVICES, landlock.DEVICE)
+    if walls.gpu:
+        rules.allow(walls.reachable.gpu, landlock.DEVICE)
+        rules.allow(gpu_devices.READ_BY_CUDA, landlock.READ)
     rules.allow([private], landlock.WRITE)
     return rules
 

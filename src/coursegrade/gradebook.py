@@ -1,10 +1,14 @@
-"""scores.csv: one row for each submission, always, in the form that a gradebook imports. Written by `batch`."""
+"""What a batch leaves: scores.csv, one row for each submission in the form that a gradebook imports, and the reports.
+
+Written by `batch`; read again by `class_report` and `marking`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +45,18 @@ def write(file: Path, rows: Iterable[Row]) -> None:
     for row in sorted(rows, key=lambda each: (each.id, each.lab)):
         table.writerow({name: _shown(value) for name, value in asdict(row).items()})
     write_whole(file, text.getvalue())
+
+
+def reports(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield each report.json that a batch left below `out`, with its content; what is no such report is passed over."""
+    for path in sorted(out.glob("*/*/report.json")):
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            Row(**report["row"])
+            report["labs"][0].get("lab")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+        yield path, report
 
 
 def _shown(value: Any) -> Any:

@@ -17,12 +17,12 @@ from typing import Any
 from coursegrade import feedback, report
 from coursegrade import private_checks as private
 from coursegrade.gradebook import Row, Status
-from coursegrade.judge import Limits, judge
+from coursegrade.judge import Limits, judge, read_lab
 from coursegrade.plain_text import clean
 from coursegrade.reader import Unreadable, read
 from coursegrade.sandbox import Rung, Sandbox, SandboxError
 from coursegrade.submissions import Found
-from coursekit.checks import Lab, all_labs
+from coursekit.checks import Lab
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def _leave(*_: object) -> None:
 def grade_one(found: Found, order: Order, sandbox: LazySandbox, limits: Limits | None = None) -> Row:
     """Grade one submission and write its folder; SandboxError if the sandbox breaks down."""
     try:
-        submission = read(found.path)
-        if submission.lab not in all_labs():
-            raise Unreadable(f"{found.path.name} is of lab {submission.lab}; there are {', '.join(all_labs())}.")
+        submission = read_lab(found.path)
     except Unreadable as problem:
         said = str(problem)
         if found.path.suffix.lower() == ".zip":

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
 from coursegrade import notebooks
-from coursegrade.html_page import POLICY, page_name, relative_link, stylesheet
+from coursegrade.html_page import page_name, relative_link
+from coursegrade.page_templates import page
 from coursekit import device
 
 RECORD = "runs.json"
@@ -68,16 +66,13 @@ def write_index(
     verdict = f"{ran} of {len(rows)} lessons ran without an error, {seconds:.0f} s altogether."
     if failed:
         verdict += f" {failed} failed."
-    environment = Environment(autoescape=True)
-    template = environment.from_string((files("coursegrade") / "pages" / "index.html.j2").read_text(encoding="utf-8"))
     cores = device.cores()
-    text = template.render(
+    text = page(
+        "index.html.j2",
         rows=rows,
         verdict=verdict,
         state="failed" if failed else "ok" if ran == len(rows) else "",
         machine=f"{device.processor_name()}, {cores} core{'s' if cores != 1 else ''}",
-        policy=POLICY,
-        css=stylesheet(),
     )
     target = folder / "index.html"
     target.write_text(text, encoding="utf-8")

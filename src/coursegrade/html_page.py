@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -22,12 +21,8 @@ from nbformat import NotebookNode
 
 from coursegrade import notebooks
 from coursegrade.execution import SILENT, Failure
+from coursegrade.page_templates import POLICY, stylesheet, template
 
-# A browser that is given this loads nothing from anywhere, whatever an output contains.
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "img-src data:; media-src data:; font-src data:; frame-src data:"
-)
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 CAPTION = re.compile(r"(?:^|\s)[*_]Picture\b[^:*_]*:\s*(.+?)[*_](?=\s|$)", re.DOTALL | re.IGNORECASE)
@@ -58,11 +53,6 @@ def page_name(lesson: Path) -> str:
     return f"{lesson.stem}.html"
 
 
-def stylesheet() -> str:
-    """Return the one stylesheet of all pages."""
-    return (files("coursegrade") / "pages" / "page.css").read_text(encoding="utf-8")
-
-
 def write_page(notebook: NotebookNode, lesson: Path, page: Page, folder: Path, lessons: Sequence[Path]) -> Path:
     """Write the page of `lesson` into `folder` and return its path. `lessons` are those that have a page there."""
     shown = copy.deepcopy(notebook)
@@ -71,7 +61,7 @@ def write_page(notebook: NotebookNode, lesson: Path, page: Page, folder: Path, l
         shown.cells[page.failure.index].metadata["verdict"] = page.failure.reason
     exporter = HTMLExporter(
         template_name="classic",
-        raw_template=(files("coursegrade") / "pages" / "lesson.html.j2").read_text(encoding="utf-8"),
+        raw_template=template("lesson.html.j2"),
         embed_images=True,
         exclude_output_prompt=True,
         filters={"relink": _relinker(lesson.parent, folder, lessons)},

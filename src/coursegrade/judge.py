@@ -15,6 +15,7 @@ import secrets
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from coursegrade.channel import SPOKE, ChannelError, NotAMessage, OutOfTurn, Too
 from coursegrade.inspection import Inspector
 from coursegrade.plain_text import clean
 from coursegrade.private_checks import together
-from coursegrade.reader import Cell, Submission
+from coursegrade.reader import Cell, Submission, Unreadable, read
 from coursegrade.sandbox import Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Outcome, Task, all_labs
 from coursekit.student import Raised, Student
@@ -72,7 +73,7 @@ class Worker(Student):
     def __init__(self, sandbox: Sandbox, limits: Limits, forks: bool = True) -> None:
         self.sandbox, self.limits = sandbox, limits
         self.forks = forks  # CUDA does not survive a fork: a notebook that uses it answers for all tasks itself
-        self.channel = sandbox.start()
+        self.channel = sandbox.start(gpu=not forks)
         self.end_of_task = self.end_of_lab = float("inf")
         self.inspector: Inspector | None = None
         answer = self.channel.receive(limits.start)
@@ -301,6 +302,14 @@ def own_sandbox() -> Sandbox:
     sandbox = open_sandbox()
     atexit.register(sandbox.close)
     return sandbox
+
+
+def read_lab(path: Path) -> Submission:
+    """Read the notebook at `path`; Unreadable if it is none, or if there are no checks for its lab."""
+    submission = read(path)
+    if submission.lab not in all_labs():
+        raise Unreadable(f"{path.name} is of lab {submission.lab}; there are checks for {', '.join(all_labs())}.")
+    return submission
 
 
 def judge(

@@ -11,7 +11,6 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ class NoMark(Exception):
 def export(out: Path) -> None:
     """Write the Markdown and the table of each lab below `out`; points that were filled in before are kept."""
     by_lab: dict[str, list[tuple[Path, dict[str, Any]]]] = defaultdict(list)
-    for path, report in _reports(out):
+    for path, report in gradebook.reports(out):
         entry = report["labs"][0]
         if entry.get("lab") is not None:
             by_lab[entry["lab"]].append((path, report))
@@ -65,7 +64,7 @@ def merge(out: Path, console: Console) -> int:
 
     Nothing is changed if a line is wrong. A line without points leaves its submission unmarked.
     """
-    reports = list(_reports(out))
+    reports = list(gradebook.reports(out))
     places = {
         tuple(_line(path, report, part)[name] for name in COLUMNS[:3]): part
         for path, report in reports
@@ -89,16 +88,6 @@ def merge(out: Path, console: Console) -> int:
     done = sum(points is not None for _, points, _ in marks)
     console.print(f"{done} of {len(marks)} answers have points; they are in the reports, the feedback and scores.csv.")
     return 0
-
-
-def _reports(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted(out.glob("*/*/report.json")):
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-            Row(**report["row"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        yield path, report
 
 
 def _line(path: Path, report: dict[str, Any], part: dict[str, Any]) -> dict[str, str]:

@@ -23,6 +23,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from coursegrade import gpu_devices
 from coursegrade.channel import Channel
 from coursegrade.confinement import CannotConfine, Walls, confine
 from coursegrade.cuda_files import CUDA
@@ -30,10 +31,11 @@ from coursegrade.processes import descendants, end_all, memory, reap, written
 from coursegrade.removal import remove
 
 SUBREAPER, NOT_DUMPABLE = 36, 4  # prctl's options
+INSPECTOR = "coursegrade.inspector"
 WARM = (
     "torch.utils.data", "torch._dynamo", "onnxscript", "matplotlib.pyplot", "matplotlib.font_manager",
     "IPython.core.inputtransformer2", "coursegrade.worker", "coursekit.data", "coursekit.models", "coursekit.plots",
-    "coursegrade.inspector", "nogpu.cuda.inspection.inspect",
+    INSPECTOR, "nogpu.cuda.inspection.inspect",
 )  # fmt: skip
 LOOK = 0.05  # seconds between two looks at memory
 LOOK_AT_FILES = 10  # looks at memory for one at the files
@@ -106,7 +108,7 @@ class Nursery:
     def _start_inspector(self, descriptors: list[int]) -> dict[str, Any]:
         assert self.walls is not None and self.inspecting is None
         self.inspecting = _private_folder(self.scratch, self.walls)
-        self._fork(self.inspecting, descriptors, "coursegrade.inspector")
+        self._fork(self.inspecting, descriptors, INSPECTOR)
         return {"started": True}
 
     def _fork(self, private: Path, descriptors: list[int], room: str) -> int:
@@ -117,6 +119,8 @@ class Nursery:
             status = 1
             try:
                 self.control.close()
+                if room == INSPECTOR or not self.walls.gpu:
+                    os.environ.update(gpu_devices.HIDDEN)
                 _live(self.walls, private, descriptors, room)
                 status = 0
             except BaseException:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import coursegrade
 import coursekit
+from coursegrade import gpu_devices
 from coursekit.paths import data_dir, root
 
 SYSTEM = (
@@ -28,13 +29,15 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 class Reachable:
     """`read`: files and folders with all beneath them; `listed`: folders whose names may be listed, no more.
 
-    `data` is the course's data folder, `trained` the trained net where there is one; both are among `read`.
+    `data` is the course's data folder, `trained` the trained net where there is one; both are among `read`. `gpu`
+    holds the device nodes of NVIDIA GPUs, for the processes that use one.
     """
 
     read: tuple[str, ...]
     listed: tuple[str, ...]
     data: str
     trained: str
+    gpu: tuple[str, ...] = ()
 
 
 def reachable(also: Path) -> Reachable:
@@ -58,7 +61,7 @@ def reachable(also: Path) -> Reachable:
     if has_net:
         read.append(trained)
     both = [tuple(str(path) for path in dict.fromkeys(each)) for each in (read, listed)]
-    return Reachable(both[0], both[1], str(data_dir()), str(trained) if has_net else "")
+    return Reachable(both[0], both[1], str(data_dir()), str(trained) if has_net else "", gpu_devices.nodes())
 
 
 def references() -> list[Path]:

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from coursegrade import bubblewrap, cuda_files, landlock, seccomp
+from coursegrade import bubblewrap, cuda_files, landlock, memory_group, seccomp
 from coursegrade.channel import Channel, Log
 from coursegrade.confinement import Caps, Walls
 from coursegrade.cuda_files import CUDA
@@ -30,6 +31,7 @@ Rung = Literal["bubblewrap", "landlock", "none"]
 LADDER: tuple[Rung, ...] = ("bubblewrap", "landlock", "none")
 SAFE: tuple[Rung, ...] = ("bubblewrap", "landlock")
 CURE = "sudo apt-get install bubblewrap"
+OWN_RISK = "For work that you trust as your own there is --trust-me."
 SPARE_USERS = range(60706, 61184)  # used by nobody: systemd's list of users and groups, UIDS-GIDS.md
 START_SECONDS, ANSWER_SECONDS = 120.0, 30.0
 
@@ -61,6 +63,7 @@ class Sandbox:
             reachable=reachable(self.cuda),
             landlock_version=max(landlock_version, 0),
         )
+        self.group = memory_group.make(self.walls.caps.memory)
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this object
@@ -76,13 +79,16 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self) -> Channel:
-        """Fork a learner's process, ending the one before; SandboxError if its walls cannot be put up."""
+    def start(self, gpu: bool = False) -> Channel:
+        """Fork a learner's process, ending the one before; SandboxError if its walls cannot be put up.
+
+        `gpu`: it may use the machine's NVIDIA GPUs, if there are any; then it must not fork for its tasks.
+        """
         for last in (False, True):
             try:
                 if self.process is None or self.process.poll() is not None:
                     self._start_nursery()
-                return self._forked({"do": "start", "walls": self.walls.text()})
+                return self._forked({"do": "start", "walls": replace(self.walls, gpu=gpu).text()})
             except SandboxError:
                 self._end_nursery()
                 if last:
@@ -140,6 +146,8 @@ class Sandbox:
     def close(self) -> None:
         """End everything and remove the scratch folder."""
         self._end_nursery()
+        if self.group is not None:
+            self.group.close()
         remove(self.scratch)
         self.complaints.close()
         if self.user_lock is not None:
@@ -153,6 +161,8 @@ class Sandbox:
         program = [sys.executable, "-I", "-c", code, str(theirs.fileno()), str(self.scratch)]
         if self.rung == "bubblewrap":
             program = bubblewrap.command(self.walls.reachable, self.scratch, program)
+        if self.group is not None:
+            program = self.group.command(program)
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
@@ -161,6 +171,7 @@ class Sandbox:
             "COURSE_ROOT": str(root()),
             "COURSE_HEADLESS": "1",
             "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads would burn the cores that others need
+            "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # or asking whether there is a GPU would spoil CUDA for every fork
             "TRITON_INTERPRET": "1",  # Triton reads it once, when torch's warm-up first imports it
         }
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
