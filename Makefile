@@ -13,7 +13,7 @@ CHOSEN := $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 
 INSTALL = @$(if $(CHOSEN),,echo "Set-up: $(if $(PYTHON),PYTHON=$(PYTHON) is not a,there is no) Python 3.11, 3.12 or 3.13 \
 	that runs here: install one (Debian, Ubuntu, WSL2: sudo apt install python3 python3-venv), or name it, \
 	as in make setup PYTHON=/path/to/python3.12" >&2; exit 1;) \
-	"$(CHOSEN)" src/coursegrade/install.py $(if $(PYTHON),--use-this-python) \
+	"$(CHOSEN)" src/coursegrade/setup/install.py $(if $(PYTHON),--use-this-python) \
 	$(if $(EXTRA),--extra "$(EXTRA)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
 
 # A PYTHONPATH or PYTHONHOME meant for other software would put its libraries in front of the course's.

@@ -53,10 +53,10 @@ TAMPERING = {
     "a finder for every module": "import sys\nclass F:\n    def find_spec(self, *a): raise SystemExit\n"
     "sys.meta_path.insert(0, F())",
     "a trace on every call": "import sys\ndef t(f, e, a):\n    f.f_locals.clear()\n    return t\nsys.settrace(t)",
-    "worker answers everything with True": "import coursegrade.worker as w\n"
+    "worker answers everything with True": "import coursegrade.sandbox.worker as w\n"
     "w.Notebook.answer = lambda s, r: {'value': {'type': 'bool', 'is': True}}",
     "bench finds every name": "import coursekit.student as s\ns.Bench.do_has = lambda *a: True",
-    "encode sends what it likes": "import coursegrade.worker as w\nw.encode = lambda v: {'type': 'passed', 'is': 1}\n"
+    "encode sends what it likes": "import coursegrade.sandbox.worker as w\nw.encode = lambda v: {'type': 'passed', 'is': 1}\n"
     + answering("return 1"),
     "the garbage collector is searched": "import gc\nfor o in gc.get_objects():\n"
     "    if type(o).__name__ in ('Lab', 'Task') and getattr(o, 'tasks', getattr(o, 'function', None)): print('STOLEN')",

@@ -17,11 +17,11 @@ from typing import Any
 import attack_cells
 import pytest
 
-from coursegrade.confinement import Caps
-from coursegrade.judge import LabResult, Limits, judge
-from coursegrade.processes import descendants
-from coursegrade.reader import read
-from coursegrade.sandbox import SAFE, Sandbox, SandboxError, open_sandbox
+from coursegrade.grading.judge import LabResult, Limits, judge
+from coursegrade.grading.reader import read
+from coursegrade.sandbox.confinement import Caps
+from coursegrade.sandbox.processes import descendants
+from coursegrade.sandbox.sandbox import SAFE, Sandbox, SandboxError, open_sandbox
 from coursekit.paths import root
 
 SECRET = "the judge's secret 4711"

@@ -15,7 +15,7 @@ from pathlib import Path
 import ordinary_user
 import pytest
 
-from coursegrade.removal import remove
+from coursegrade.sandbox.removal import remove
 
 RUNGS = ("bubblewrap", "landlock")
 DEPEND_ON_THE_USER = "(spying or killing or bomb or files)"

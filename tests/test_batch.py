@@ -16,9 +16,10 @@ import pytest
 from rich.console import Console
 from test_attacks import HONEST_POINTS, notebook
 
-from coursegrade import batch, bubblewrap, grade, landlock, submissions
-from coursegrade.judge import inputs
-from coursegrade.sandbox import SandboxError
+from coursegrade.grading import batch, grade, submissions
+from coursegrade.grading.judge import inputs
+from coursegrade.sandbox import bubblewrap, landlock
+from coursegrade.sandbox.sandbox import SandboxError
 from coursekit.checks import find_task
 
 ONE_HOT = (

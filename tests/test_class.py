@@ -14,9 +14,9 @@ from rich.console import Console
 from test_attacks import notebook
 from test_batch import ONE_HOT
 
-from coursegrade import batch, class_report, fingerprint, grade, marking
-from coursegrade.private_checks import NotChecks, load
-from coursegrade.reader import Cell
+from coursegrade.grading import batch, class_report, fingerprint, grade, marking
+from coursegrade.grading.private_checks import NotChecks, load
+from coursegrade.grading.reader import Cell
 from coursekit.paths import build_dir
 
 PRIVATE = """

@@ -17,7 +17,7 @@ from rich.console import Console
 from test_attacks import notebook
 from test_batch import ONE_HOT, rows
 
-from coursegrade import batch
+from coursegrade.grading import batch
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 WORKERS = 3

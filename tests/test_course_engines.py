@@ -14,8 +14,8 @@ import nbformat
 import pytest
 from used_names import read
 
-from coursegrade import notebooks
-from coursegrade.execution import execute
+from coursegrade.lessons import notebooks
+from coursegrade.lessons.execution import execute
 from coursekit.device import origin
 from coursekit.nvidia import Question, nvidia_says_of_all
 from coursekit.paths import root

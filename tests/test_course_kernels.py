@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coursegrade import notebooks
+from coursegrade.lessons import notebooks
 from coursekit.paths import root
 from nogpu.cuda import nvrtc
 

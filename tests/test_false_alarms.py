@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from test_attacks import PATIENT, graded, notebook
 
-from coursegrade.judge import Limits, Session
-from coursegrade.reader import read
-from coursegrade.sandbox import LADDER, Sandbox, SandboxError, open_sandbox
+from coursegrade.grading.judge import Limits, Session
+from coursegrade.grading.reader import read
+from coursegrade.sandbox.sandbox import LADDER, Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, all_labs
 from coursekit.paths import root
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from test_attacks import HONEST_POINTS, PATIENT, graded, notebook
 
-from coursegrade import gpu_devices
-from coursegrade.sandbox import SAFE, Sandbox, SandboxError, open_sandbox
+from coursegrade.sandbox import gpu_devices
+from coursegrade.sandbox.sandbox import SAFE, Sandbox, SandboxError, open_sandbox
 
 OPENS = """
 import os

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_attacks import SMALL, left_of, notebook
 
-from coursegrade import judge as room
-from coursegrade.judge import LabResult, Limits, judge
-from coursegrade.reader import read
-from coursegrade.sandbox import LADDER, Sandbox, SandboxError, open_sandbox
+from coursegrade.grading import judge as room
+from coursegrade.grading.judge import LabResult, Limits, judge
+from coursegrade.grading.reader import read
+from coursegrade.sandbox.sandbox import LADDER, Sandbox, SandboxError, open_sandbox
 from coursekit.checks import Lab, Wrong, expect_close
 from coursekit.student import Raised, Student
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from test_attacks import notebook
 
-from coursegrade.channel import Channel, ChannelError, decode, encode
-from coursegrade.gradebook import write
-from coursegrade.grading_process import LazySandbox, Order, grade_one
-from coursegrade.judge import Limits
-from coursegrade.sandbox import SAFE, SandboxError, open_sandbox
-from coursegrade.submissions import Found
+from coursegrade.grading.gradebook import write
+from coursegrade.grading.grading_process import LazySandbox, Order, grade_one
+from coursegrade.grading.judge import Limits
+from coursegrade.grading.submissions import Found
+from coursegrade.sandbox.channel import Channel, ChannelError, decode, encode
+from coursegrade.sandbox.sandbox import SAFE, SandboxError, open_sandbox
 
 NOTEBOOKS, MESSAGES = 300, 2000
 FULL = 5000

@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from coursegrade import install, pip_log, prerequisites, setup_record
-from coursegrade.prerequisites import Trouble
+from coursegrade.setup import install, pip_log, prerequisites, setup_record
+from coursegrade.setup.prerequisites import Trouble
 from nogpu import nvidia
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def script(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-S", str(checkout / "src/coursegrade/install.py"), *arguments]
+    command = [sys.executable, "-S", str(checkout / "src/coursegrade/setup/install.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=300)
 
 
@@ -191,7 +191,7 @@ def test_the_real_pip_without_a_network(checkout: Path) -> None:
 
 def test_ctrl_c_stops_pip_too_and_is_not_taken_for_good(checkout: Path) -> None:
     answer(checkout, INSTALLS + "echo $$ > pip-pid\nexec sleep 60\n")
-    command = [sys.executable, str(checkout / "src/coursegrade/install.py"), "--extra", "cpu"]
+    command = [sys.executable, str(checkout / "src/coursegrade/setup/install.py"), "--extra", "cpu"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 20
     while not (checkout / "pip-pid").exists() and time.monotonic() < deadline:
@@ -209,7 +209,7 @@ def test_a_second_set_up_waits_for_the_first(checkout: Path) -> None:
     answer(checkout, INSTALLS)
     with (checkout / ".venv" / "setup.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        command = [sys.executable, str(checkout / "src/coursegrade/install.py"), "--extra", "cpu"]
+        command = [sys.executable, str(checkout / "src/coursegrade/setup/install.py"), "--extra", "cpu"]
         second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert second.stdout is not None
         assert "waiting for it" in second.stdout.readline()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from coursegrade import grade
-from coursegrade.judge import Limits, judge
-from coursegrade.reader import Unreadable, read
+from coursegrade.grading import grade
+from coursegrade.grading.judge import Limits, judge
+from coursegrade.grading.reader import Unreadable, read
 from coursekit.paths import root
 
 SOLVED = root() / "solutions" / "lab_03_training_loop.ipynb"

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from coursegrade import labs, notebooks
-from coursegrade.judge import LabResult, judge
-from coursegrade.reader import read
+from coursegrade.grading.judge import LabResult, judge
+from coursegrade.grading.reader import read
+from coursegrade.lessons import labs, notebooks
 from coursekit.checks import Lab, Outcome, all_labs
 from coursekit.paths import root
 from coursekit.student import LocalStudent

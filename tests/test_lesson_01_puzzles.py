@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coursegrade import notebooks
+from coursegrade.lessons import notebooks
 from coursekit.paths import root
 
 

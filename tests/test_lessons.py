@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coursegrade import notebooks
-from coursegrade.execution import execute
+from coursegrade.lessons import notebooks
+from coursegrade.lessons.execution import execute
 from coursekit.paths import root
 
 TOP = root()

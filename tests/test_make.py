@@ -58,7 +58,7 @@ def test_a_target_sets_up_and_then_runs_its_command(arguments: list[str], comman
     dry = make(ROOT, "-n", *arguments)
     assert dry.returncode == 0, dry.stderr
     assert command in " ".join(dry.stdout.split())
-    set_up = dry.stdout.index("src/coursegrade/install.py")
+    set_up = dry.stdout.index("src/coursegrade/setup/install.py")
     assert set_up < dry.stdout.index(command.split()[0])
     assert ("--dev" in dry.stdout) == arguments[0].startswith("test")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from test_attacks import HONEST_POINTS, PATIENT, graded, notebook
 
-from coursegrade import memory_group
-from coursegrade.confinement import Caps
-from coursegrade.sandbox import open_sandbox
+from coursegrade.sandbox import memory_group
+from coursegrade.sandbox.confinement import Caps
+from coursegrade.sandbox.sandbox import open_sandbox
 
 
 @pytest.fixture

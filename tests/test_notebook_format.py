@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from rich.console import Console
 
-from coursegrade import notebooks
-from coursegrade.notebook_rules import MAX_MEDIAN_LINES, violations
+from coursegrade.lessons import notebooks
+from coursegrade.lessons.notebook_rules import MAX_MEDIAN_LINES, violations
 from coursekit.paths import root
 
 FOLDERS = {"notebooks": notebooks.LESSON_NAME, "solutions": notebooks.LAB_NAME, "labs": notebooks.LAB_NAME}

@@ -22,8 +22,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from coursegrade import html_index, html_page, notebooks, runner
-from coursegrade.execution import execute
+from coursegrade.lessons import html_index, html_page, notebooks, runner
+from coursegrade.lessons.execution import execute
 
 PICTURE = """
 import matplotlib.pyplot as plt

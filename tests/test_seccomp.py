@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from coursegrade.seccomp import program
-from coursegrade.system_calls import NUMBERS
+from coursegrade.sandbox.seccomp import program
+from coursegrade.sandbox.system_calls import NUMBERS
 
 HEADERS = {
     "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",

@@ -35,7 +35,7 @@ def run(
     lessons: Annotated[list[str] | None, typer.Argument(metavar="LESSON", help="Numbers; all if none.")] = None,
 ) -> None:
     """Run lessons in fresh kernels and write them, executed, to build/html/."""
-    from coursegrade import runner
+    from coursegrade.lessons import runner
 
     raise typer.Exit(runner.run(lessons or [], _console()))
 
@@ -43,7 +43,7 @@ def run(
 @app.command()
 def check(lab: LabNumber) -> None:
     """Check one of your labs (as it was last saved), as `grade` does."""
-    from coursegrade import grade as room
+    from coursegrade.grading import grade as room
 
     raise typer.Exit(room.grade([], lab, _console()))
 
@@ -61,14 +61,14 @@ def grade(
 ) -> None:
     """Grade labs: a table of points and reasons, and build/grade/report.json; or a whole class."""
     if submissions:
-        from coursegrade import batch
+        from coursegrade.grading import batch
 
         if paths or lab or out is None:
             raise typer.BadParameter("--submissions goes with --out, and without notebooks or --lab")
         raise typer.Exit(batch.grade_all(submissions, out, jobs, trust_me, _console(), private_checks, scheduler))
     if private_checks or scheduler:
         raise typer.BadParameter("--private-checks and --scheduler go with --submissions")
-    from coursegrade import grade as room
+    from coursegrade.grading import grade as room
 
     if paths and lab:
         raise typer.BadParameter("give either notebooks or --lab, not both")
@@ -83,7 +83,7 @@ def regrade(
     trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade it even without a sandbox.")] = False,
 ) -> None:
     """Grade one notebook again with the same inputs as before, for an appeal."""
-    from coursegrade import grade as room
+    from coursegrade.grading import grade as room
 
     try:
         key = bytes.fromhex(seed)
@@ -100,7 +100,7 @@ def report(
     no_names: Annotated[bool, typer.Option("--no-names", help="Numbers for names, for a projector.")] = False,
 ) -> None:
     """Show a graded class on one page, DIR/class.html: scores, tasks, commonest wrong answers, copies, times."""
-    from coursegrade import class_report
+    from coursegrade.grading import class_report
 
     raise typer.Exit(class_report.write(folder, not no_names, _console()))
 
@@ -110,7 +110,7 @@ def merge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where a class was graded into: grade's --out.")],
 ) -> None:
     """Add the points of DIR/by_a_person/*.csv, as filled in by a person, to a class's scores and feedback."""
-    from coursegrade import marking
+    from coursegrade.grading import marking
 
     raise typer.Exit(marking.merge(folder, _console()))
 
@@ -118,7 +118,7 @@ def merge(
 @app.command()
 def labs(check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they disagree.")] = False) -> None:
     """Make labs/ from solutions/, leaving alone what you have changed."""
-    from coursegrade import labs as room
+    from coursegrade.lessons import labs as room
 
     raise typer.Exit(room.compare(_console()) if check else room.make(_console()))
 
@@ -126,7 +126,7 @@ def labs(check: Annotated[bool, typer.Option("--check", help="Only compare; fail
 @app.command()
 def reset(lab: LabNumber) -> None:
     """Lay a fresh copy of a lab; yours is kept in build/backup/."""
-    from coursegrade import labs as room
+    from coursegrade.lessons import labs as room
 
     raise typer.Exit(room.reset(lab, _console()))
 
@@ -134,7 +134,7 @@ def reset(lab: LabNumber) -> None:
 @app.command()
 def progress() -> None:
     """Show how far you are: every task, as last checked."""
-    from coursegrade import progress_table
+    from coursegrade.lessons import progress_table
 
     progress_table.show(_console())
 
@@ -144,6 +144,6 @@ def tidy(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Notebooks; all if none.")] = None,
 ) -> None:
     """Bring notebooks into the form that is committed: no outputs, canonical JSON."""
-    from coursegrade import notebooks
+    from coursegrade.lessons import notebooks
 
     raise typer.Exit(notebooks.tidy_all(paths or [], _console()))
