@@ -132,7 +132,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_without_a_sandbox_nothing_of_a_class_runs(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise SandboxError("no sandbox holds on this machine. Try: sudo apt-get install bubblewrap")
 
     monkeypatch.setattr(batch, "open_sandbox", refuse)

@@ -109,7 +109,7 @@ def _collect(
 
 
 def _holding_rung(allowed: tuple[Rung, ...]) -> Rung:
-    with open_sandbox(allowed) as sandbox:
+    with open_sandbox(allowed, warm=False) as sandbox:
         return sandbox.rung
 
 

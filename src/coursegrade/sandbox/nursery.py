@@ -257,7 +257,7 @@ def _keep() -> None:
 
 
 def main() -> None:
-    """Serve the judge that started this process; the arguments are the control socket and the scratch folder."""
+    """Serve the judge that started this process; arguments: the control socket, the scratch folder, perhaps "warm"."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     if sys.platform.startswith("linux"):
@@ -266,5 +266,6 @@ def main() -> None:
         _keep()
         library.prctl(SUBREAPER, 1, 0, 0, 0)
         library.prctl(NOT_DUMPABLE, 0, 0, 0, 0)  # no worker may look into it
-    _import_what_workers_need()
+    if sys.argv[3:] == ["warm"]:
+        _import_what_workers_need()
     Nursery(control, Path(sys.argv[2])).serve()

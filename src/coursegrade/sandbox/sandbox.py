@@ -41,10 +41,14 @@ class SandboxError(Exception):
 
 
 class Sandbox:
-    """A nursery on one rung, started at once and again if it is lost. Close it, or use it in a `with` block."""
+    """A nursery on one rung, started at once and again if it is lost. Close it, or use it in a `with` block.
 
-    def __init__(self, rung: Rung, caps: Caps | None = None, landlock_version: int = 0) -> None:
+    warm: it imports torch and the like before the first worker, which pays as soon as there are several.
+    """
+
+    def __init__(self, rung: Rung, caps: Caps | None = None, landlock_version: int = 0, warm: bool = True) -> None:
         self.rung: Rung = rung
+        self.warm = warm
         self.scratch = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
         self.scratch.chmod(0o711)
         self.cuda = self.scratch / CUDA  # what nogpu needs, compiled; filled when a learner's code needs it
@@ -159,6 +163,7 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         code = f"import sys; sys.path[:0] = {code_paths()!r}; from coursegrade.sandbox.nursery import main; main()"
         program = [sys.executable, "-I", "-c", code, str(theirs.fileno()), str(self.scratch)]
+        program += ["warm"] * self.warm
         if self.rung == "bubblewrap":
             program = bubblewrap.command(self.walls.reachable, self.scratch, program)
         if self.group is not None:
@@ -264,7 +269,7 @@ def _open_to_all() -> bool:
     return True
 
 
-def open_sandbox(allowed: tuple[Rung, ...] = LADDER, caps: Caps | None = None) -> Sandbox:
+def open_sandbox(allowed: tuple[Rung, ...] = LADDER, caps: Caps | None = None, warm: bool = True) -> Sandbox:
     """Return a sandbox on the best rung that really holds here; SandboxError, with the cure, if none allowed does."""
     refusals = []
     for rung in allowed:
@@ -276,7 +281,7 @@ def open_sandbox(allowed: tuple[Rung, ...] = LADDER, caps: Caps | None = None) -
             continue
         sandbox = None
         try:
-            sandbox = Sandbox(rung, caps)
+            sandbox = Sandbox(rung, caps, warm=warm)
             _prove(sandbox)
             return sandbox
         except SandboxError as error:
