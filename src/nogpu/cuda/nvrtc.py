@@ -127,6 +127,8 @@ def _library() -> Any:
     path = find_library()
     if path is None:
         raise ImportError("NVIDIA's compiler NVRTC is not installed here: pip install '.[nvrtc]'")
+    for builtins in path.parent.glob("libnvrtc-builtins.so*"):
+        ctypes.CDLL(str(builtins))  # NVRTC opens it by its bare name, which the system's search paths do not have
     return ctypes.CDLL(str(path))
 
 
