@@ -125,9 +125,7 @@ def digitnet() -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_digitnet_on_the_real_test_digits(
-    digitnet: onnx.ModelProto, kind: str, record_property: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_digitnet_on_the_real_test_digits(digitnet: onnx.ModelProto, kind: str) -> None:
     digits = load_digits()
     x, labels = digits.test.images.numpy(), digits.test.labels.numpy()
     model = in_precision(digitnet, kind, digits.train.images[:256].numpy())
@@ -135,15 +133,12 @@ def test_digitnet_on_the_real_test_digits(
     exact = reference(digitnet, x, "FP32")
     error, wide = relative(logits, reference(model if kind == "INT8" else digitnet, x, kind)), relative(logits, exact)
     flips = int((logits.argmax(1) != exact.argmax(1)).sum())
-    right, largest = float((logits.argmax(1) == labels).mean()), float(np.abs(logits - exact).max())
+    right = float((logits.argmax(1) == labels).mean())
     bounds = DIGITNET.get(kind, FP32)
     assert error < bounds[0] and wide < bounds[1]
     assert right > 0.97 and flips <= (2 if kind == "INT8" else 0)
     if kind != "FP32":
         assert wide > 1e-4
-    record_property("accuracy", right)
-    with capsys.disabled():
-        print(f"\n{kind}: accuracy {right:.2%}, {flips} flips of {len(x)}, largest error {largest:.4f}, RMS {wide:.1e}")
 
 
 def resnet(name: str, size: int) -> onnx.ModelProto:

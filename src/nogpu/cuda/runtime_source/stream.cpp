@@ -17,9 +17,22 @@ std::vector<Stream*>& all_streams() {
   return *instance;
 }
 
+// Looks again and again, for a moment, as CUDA's own cudaDeviceScheduleSpin does: being woken by the system takes longer
+// than a small engine's run. Yielding, or two threads on one core wait for each other.
+template <typename Condition>
+void spin_until(Condition holds) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+  while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 void stream_main(Stream* stream) {
   std::unique_lock<std::mutex> lock(stream->mutex);
   for (;;) {
+    if (stream->tasks.empty() && !stream->closing) {
+      lock.unlock();
+      spin_until([&] { return stream->submitted != stream->completed; });
+      lock.lock();
+    }
     stream->changed.wait(lock, [&] { return !stream->tasks.empty() || stream->closing; });
     if (stream->tasks.empty()) break;
     Stream::Task task = std::move(stream->tasks.front());
@@ -107,6 +120,7 @@ uint64_t submit(Stream* stream, std::function<void()> run, std::vector<std::pair
 }
 
 bool wait_for(Stream* stream, uint64_t ticket, int milliseconds) {
+  if (milliseconds != 0) spin_until([&] { return stream->completed >= ticket; });
   std::unique_lock<std::mutex> lock(stream->mutex);
   auto done = [&] { return stream->completed >= ticket; };
   if (milliseconds < 0) {

@@ -1,6 +1,7 @@
 // Streams: queues of work, each with a thread that does it in order, so that a launch returns before the kernel ends.
 // Events mark places in them.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -20,7 +21,7 @@ struct Stream {
     std::vector<std::pair<Stream*, uint64_t>> after;  // tasks of other streams that must be done before
   };
   std::deque<Task> tasks;
-  uint64_t submitted = 0, completed = 0;
+  std::atomic<uint64_t> submitted{0}, completed{0};  // written under the mutex only
   bool blocking = true;  // takes part in the default stream's ordering
   bool closing = false;
 };
