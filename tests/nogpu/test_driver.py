@@ -66,6 +66,30 @@ def test_before_init_there_is_nothing() -> None:
     assert answer.stdout.startswith("cuDeviceGet failed: initialization error")
 
 
+def test_what_kernels_print_and_do_wrong_is_shown_at_the_end_even_if_nobody_waits() -> None:
+    code = """
+import numpy, pycuda.autoinit
+from pycuda.compiler import SourceModule
+source = '__global__ void f(int* p) { printf("hello from %d\\\\n", threadIdx.x); if (p) *p = 1; }'
+kernel = SourceModule(source).get_function("f")
+kernel(numpy.uintp(ADDRESS), block=(2, 1, 1))
+"""
+    for address, warning in ((0, ""), (64, "cuCtxDestroy failed: an illegal memory access was encountered")):
+        answer = subprocess.run(
+            [sys.executable, "-c", code.replace("ADDRESS", str(address))], capture_output=True, text=True
+        )
+        assert answer.returncode == 0 and answer.stdout.startswith("hello from 0\n")
+        assert warning in answer.stderr and bool(warning) == bool(answer.stderr)
+
+
+def test_enumerations_are_shown_as_by_pycuda() -> None:
+    names = {str(which): value for which, value in drv.Device(0).get_attributes().items()}
+    assert names["WARP_SIZE"] == 32 and "MULTIPROCESSOR_COUNT" in names
+    assert repr(drv.device_attribute.WARP_SIZE) == "pycuda._driver.device_attribute.WARP_SIZE"
+    flags = drv.host_alloc_flags
+    assert str(flags.PORTABLE) == "PORTABLE" and int(flags.PORTABLE | flags.DEVICEMAP) == 3
+
+
 def test_copies_in_every_direction() -> None:
     a = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
     source, target = drv.to_device(a), drv.mem_alloc(a.nbytes)

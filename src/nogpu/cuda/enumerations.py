@@ -5,10 +5,20 @@ Each is a class whose members are integers: `device_attribute.WARP_SIZE`. Re-exp
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 
 
-class device_attribute(IntEnum):
+class _Shown(Enum):
+    """Members are shown as PyCUDA's are: `str` is the bare name, which scripts look up and print."""
+
+    def __str__(self) -> str:
+        return self.name or str(self.value)
+
+    def __repr__(self) -> str:
+        return f"pycuda._driver.{type(self).__name__}.{self.name}"
+
+
+class device_attribute(_Shown, IntEnum):
     """What `Device.get_attribute` can be asked."""
 
     MAX_THREADS_PER_BLOCK = 1
@@ -117,7 +127,7 @@ class device_attribute(IntEnum):
     MEMORY_POOLS_SUPPORTED = 115
 
 
-class function_attribute(IntEnum):
+class function_attribute(_Shown, IntEnum):
     """What `Function.get_attribute` can be asked."""
 
     MAX_THREADS_PER_BLOCK = 0
@@ -133,7 +143,7 @@ class function_attribute(IntEnum):
     MAX = 10
 
 
-class ctx_flags(IntEnum):
+class ctx_flags(_Shown, IntEnum):
     """Flags of `Device.make_context`; how the CPU waits makes no difference here."""
 
     SCHED_AUTO = 0
@@ -147,7 +157,7 @@ class ctx_flags(IntEnum):
     FLAGS_MASK = 0xFF
 
 
-class event_flags(IntEnum):
+class event_flags(_Shown, IntEnum):
     """Flags of `Event`."""
 
     DEFAULT = 0
@@ -156,7 +166,7 @@ class event_flags(IntEnum):
     INTERPROCESS = 4
 
 
-class array_format(IntEnum):
+class array_format(_Shown, IntEnum):
     """What an element of a CUDA array is."""
 
     UNSIGNED_INT8 = 1
@@ -169,7 +179,7 @@ class array_format(IntEnum):
     FLOAT = 32
 
 
-class address_mode(IntEnum):
+class address_mode(_Shown, IntEnum):
     """What a texture does outside its bounds."""
 
     WRAP = 0
@@ -178,14 +188,14 @@ class address_mode(IntEnum):
     BORDER = 3
 
 
-class filter_mode(IntEnum):
+class filter_mode(_Shown, IntEnum):
     """How a texture interpolates."""
 
     POINT = 0
     LINEAR = 1
 
 
-class pointer_attribute(IntEnum):
+class pointer_attribute(_Shown, IntEnum):
     """What can be asked of a pointer."""
 
     CONTEXT = 1
@@ -194,14 +204,14 @@ class pointer_attribute(IntEnum):
     HOST_POINTER = 4
 
 
-class profiler_output_mode(IntEnum):
+class profiler_output_mode(_Shown, IntEnum):
     """The form of the profiler's output."""
 
     KEY_VALUE_PAIR = 0
     CSV = 1
 
 
-class func_cache(IntEnum):
+class func_cache(_Shown, IntEnum):
     """A wish about the split of L1 cache and shared memory."""
 
     PREFER_NONE = 0
@@ -210,7 +220,7 @@ class func_cache(IntEnum):
     PREFER_EQUAL = 3
 
 
-class shared_config(IntEnum):
+class shared_config(_Shown, IntEnum):
     """A wish about the width of shared memory's banks."""
 
     DEFAULT_BANK_SIZE = 0
@@ -218,7 +228,7 @@ class shared_config(IntEnum):
     EIGHT_BYTE_BANK_SIZE = 2
 
 
-class memory_type(IntEnum):
+class memory_type(_Shown, IntEnum):
     """Where memory lies."""
 
     HOST = 1
@@ -227,7 +237,7 @@ class memory_type(IntEnum):
     UNIFIED = 4
 
 
-class compute_mode(IntEnum):
+class compute_mode(_Shown, IntEnum):
     """Who may use the device."""
 
     DEFAULT = 0
@@ -235,7 +245,7 @@ class compute_mode(IntEnum):
     EXCLUSIVE_PROCESS = 3
 
 
-class jit_option(IntEnum):
+class jit_option(_Shown, IntEnum):
     """Options of `module_from_buffer`; none has a meaning here."""
 
     MAX_REGISTERS = 0
@@ -251,7 +261,7 @@ class jit_option(IntEnum):
     FALLBACK_STRATEGY = 10
 
 
-class jit_target(IntEnum):
+class jit_target(_Shown, IntEnum):
     """The architecture to compile for."""
 
     COMPUTE_30 = 30
@@ -272,14 +282,14 @@ class jit_target(IntEnum):
     COMPUTE_90 = 90
 
 
-class jit_fallback(IntEnum):
+class jit_fallback(_Shown, IntEnum):
     """What to do without an exact binary."""
 
     PREFER_PTX = 0
     PREFER_BINARY = 1
 
 
-class jit_input_type(IntEnum):
+class jit_input_type(_Shown, IntEnum):
     """What a linker is given."""
 
     CUBIN = 0
@@ -289,7 +299,7 @@ class jit_input_type(IntEnum):
     LIBRARY = 4
 
 
-class limit(IntEnum):
+class limit(_Shown, IntEnum):
     """What `Context.set_limit` and `get_limit` are about."""
 
     STACK_SIZE = 0
@@ -299,7 +309,7 @@ class limit(IntEnum):
     DEV_RUNTIME_PENDING_LAUNCH_COUNT = 4
 
 
-class mem_attach_flags(IntFlag):
+class mem_attach_flags(_Shown, IntFlag):
     """Who may touch managed memory."""
 
     GLOBAL = 1
@@ -307,13 +317,13 @@ class mem_attach_flags(IntFlag):
     SINGLE = 4
 
 
-class ipc_mem_flags(IntEnum):
+class ipc_mem_flags(_Shown, IntEnum):
     """Flags for sharing memory between processes."""
 
     LAZY_ENABLE_PEER_ACCESS = 1
 
 
-class host_alloc_flags(IntFlag):
+class host_alloc_flags(_Shown, IntFlag):
     """Flags of page-locked memory."""
 
     PORTABLE = 1
@@ -321,14 +331,14 @@ class host_alloc_flags(IntFlag):
     WRITECOMBINED = 4
 
 
-class mem_host_register_flags(IntFlag):
+class mem_host_register_flags(_Shown, IntFlag):
     """Flags of `register_host_memory`."""
 
     PORTABLE = 1
     DEVICEMAP = 2
 
 
-class array3d_flags(IntFlag):
+class array3d_flags(_Shown, IntFlag):
     """Flags of a three-dimensional CUDA array."""
 
     ARRAY3D_2DARRAY = 1
@@ -338,7 +348,7 @@ class array3d_flags(IntFlag):
     TEXTURE_GATHER = 8
 
 
-class graphics_register_flags(IntFlag):
+class graphics_register_flags(_Shown, IntFlag):
     """Flags for sharing memory with OpenGL."""
 
     NONE = 0
@@ -348,7 +358,7 @@ class graphics_register_flags(IntFlag):
     TEXTURE_GATHER = 8
 
 
-class array_cubemap_face(IntEnum):
+class array_cubemap_face(_Shown, IntEnum):
     """Faces of a cube map."""
 
     POSITIVE_X = 0

@@ -5,18 +5,16 @@ Called by `nogpu.tensorrt`, whose engines run that way. Needs no context of its 
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import itertools
 import threading
 from collections.abc import Callable
 
-from . import runtime, streams
+from . import runtime
 
 _numbers = itertools.count(1)
 _waiting: dict[int, Callable[[], None]] = {}
 _lock = threading.Lock()
-_drained = False
 
 
 def exists(handle: int) -> bool:
@@ -27,16 +25,13 @@ def exists(handle: int) -> bool:
 def submit(handle: int, work: Callable[[], None]) -> tuple[int, int]:
     """Put `work` at the end of the stream (0: the default one); return (stream, ticket) for `streams.wait`.
 
-    `work` runs in another thread. It must not raise: there is nobody to hear it.
+    `work` runs in another thread. It must not raise: there is nobody to hear it. All of it is done before Python shuts
+    down, by `streams`.
     """
-    global _drained
     library = runtime.library()
     stream = handle or int(library.nogpu_stream_default())
     number = next(_numbers)
     with _lock:
-        if not _drained:
-            atexit.register(streams.wait_all)  # no thread may come back to Python while Python shuts down
-            _drained = True
         _waiting[number] = work
     return stream, int(library.nogpu_host_call(stream, ctypes.cast(_call, ctypes.c_void_p), number))
 

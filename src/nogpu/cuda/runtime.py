@@ -163,6 +163,11 @@ def build() -> Path:
     raise cuda_error("cuInit", Result.UNKNOWN, f"the CUDA runtime for the CPU could not be stored: {problem}")
 
 
+def is_loaded() -> bool:
+    """Say whether this process has used the runtime."""
+    return _library is not None
+
+
 def was_forked() -> bool:
     """Say whether this process is a fork of one that used CUDA: its streams have no threads any more."""
     return _forked

@@ -6,6 +6,7 @@ way, Ctrl-C while waiting, printing what kernels printed, and raising what went 
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import sys
 import threading
@@ -14,9 +15,9 @@ from typing import Any
 
 from . import contexts
 from .enumerations import event_flags
-from .errors import Result, cuda_error
+from .errors import Error, Result, cuda_error
 from .faults import raise_pending
-from .runtime import Fault, library
+from .runtime import Fault, is_loaded, library
 
 POLL_MILLISECONDS = 50  # how long Ctrl-C may have to wait
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: not ordered with the default stream
@@ -152,6 +153,19 @@ def synchronize_all(routine: str) -> None:
     with _keeping_lock:
         _keeping.clear()
     finish(routine)
+
+
+def _leave() -> None:
+    """Do at the program's end what CUDA does when the last context goes: finish the work, show what kernels printed."""
+    if not is_loaded():
+        return
+    try:
+        synchronize_all("cuCtxDestroy")
+    except Error as error:  # in PyCUDA's words; nobody could catch it any more
+        sys.stderr.write(f"PyCUDA WARNING: a clean-up operation failed (dead context maybe?)\n{error}\n")
+
+
+atexit.register(_leave)
 
 
 def finish(routine: str) -> None:
