@@ -82,10 +82,7 @@ test-full: ready-dev
 	@.venv/bin/python -m pytest
 
 bench: ready
-	@set -e; for script in benchmarks/*.py; do \
-		if [ -e "$$script" ]; then echo "== $$script"; .venv/bin/python "$$script"; \
-		else echo "There are no benchmarks yet: they come with the lessons whose figures they measure."; fi; \
-	done
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python "$$script"; done
 
 clean:
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name backup ! -name progress.json -exec rm -rf {} +; fi
