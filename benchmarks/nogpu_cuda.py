@@ -2,9 +2,9 @@
 
     python benchmarks/nogpu_cuda.py
 
-Prints one table. Ratios are what counts: another machine has other times. Each figure is the best of several runs. CPU
-time is that of the process, all threads together; "CPU/2" is what two threads take on two
-cores that nobody else uses. Numba's rows want `pip install numba`.
+Prints one table. Ratios are what counts: another machine has other times. Each figure is the best of 25 runs. CPU
+time is that of the process, all threads together; "CPU/2" is what two threads take on two cores that nobody else uses.
+Reductions differ by up to a quarter from one process to the next. Numba's rows want `pip install numba`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ extern "C" void matmul(float* C, const float* A, const float* B, int n) {
 N_ADD, N_MATMUL, N_REDUCE = 10_000_000, 512, 1_000_000
 
 
-def best(function: Callable[[], object], clock: Callable[[], float], times: int = 5) -> float:
+def best(function: Callable[[], object], clock: Callable[[], float], times: int = 25) -> float:
     """Return the shortest of several runs, in seconds of `clock`."""
     found = []
     for _ in range(times):
