@@ -35,7 +35,7 @@ def test_notebook_keeps_the_rules(path: Path) -> None:
 @pytest.mark.parametrize("path", notebooks.solutions(root()), ids=lambda path: path.stem)
 def test_a_solution_keeps_to_short_cells_with_its_answers_in(path: Path) -> None:
     lengths = [len(cell.source.splitlines()) for cell in notebooks.read(path).cells if cell.cell_type == "code"]
-    assert statistics.median(lengths) <= MAX_MEDIAN_LINES
+    assert statistics.median_high(lengths) <= MAX_MEDIAN_LINES  # an even count has two middles: the longer one
 
 
 def test_there_are_notebooks_and_their_numbers_differ() -> None:
