@@ -9,12 +9,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pycuda.driver as drv
 import pytest
 from pycuda.compiler import SourceModule, compile
 
 from nogpu.cuda import cache, compiler, cubin
+from nogpu.cuda.toolchain import Toolchain
 
 GOOD = "__global__ void k(int* a) { a[0] = 1; }"
 
@@ -147,6 +149,18 @@ def test_a_deleted_folder_and_one_that_cannot_be(folder: Path, tmp_path: Path, m
 def test_compiling_without_a_place_for_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NOGPU_CACHE_DIR", str(tmp_path / "file" / "below"))
+    SourceModule(GOOD).get_function("k")
+
+
+def test_compiling_where_the_compiler_finds_the_disk_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Toolchain.try_run
+
+    def on_a_full_disk(self: Toolchain, arguments: Any, source: str) -> subprocess.CompletedProcess[str]:
+        if "c++-header" in arguments:
+            return subprocess.CompletedProcess([], 1, "", "fatal error: cannot write PCH file: No space left on device")
+        return run(self, arguments, source)
+
+    monkeypatch.setattr(Toolchain, "try_run", on_a_full_disk)
     SourceModule(GOOD).get_function("k")
 
 

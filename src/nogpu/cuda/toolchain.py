@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -48,8 +50,13 @@ class Toolchain:
         )
 
     def run(self, arguments: Sequence[str], source: str, what: str) -> None:
-        """Compile our own `source`, given on standard input. A failure is ours, and says what could not be built."""
+        """Compile our own `source`, given on standard input. A failure is ours, and says what could not be built.
+
+        A full disk is an OSError, as it is for Python's own writing: callers have another place or way.
+        """
         answer = self.try_run(arguments, source)
+        if answer.returncode != 0 and os.strerror(errno.ENOSPC) in answer.stderr:
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {self.program} could not write {what}")
         if answer.returncode != 0:
             raise cuda_error("cuInit", Result.UNKNOWN, f"{self.program} could not build {what}:\n{answer.stderr}")
 
