@@ -73,6 +73,32 @@ def depthwise_convolution(trt: Any, network: Any, x: Any) -> Any:
     return layer
 
 
+def _same_upper(x: torch.Tensor, window: int, stride: int, dilation: int) -> torch.Tensor:
+    """Pad the last two dimensions so that size / stride, rounded up, comes out."""
+    pads: list[int] = []
+    for size in reversed(x.shape[2:]):
+        total = max((-(-size // stride) - 1) * stride + dilation * (window - 1) + 1 - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
+
+
+@program(lambda x: F.conv2d(_same_upper(x, 3, 2, 2), T(KERNEL), stride=2, dilation=2), tolerance=1e-4)
+def convolution_with_dilation_and_same_padding(trt: Any, network: Any, x: Any) -> Any:
+    layer = network.add_convolution_nd(x, 4, (3, 3), KERNEL)
+    layer.stride_nd, layer.dilation_nd, layer.padding_mode = (2, 2), (2, 2), trt.PaddingMode.SAME_UPPER
+    return layer
+
+
+@program(lambda x: F.conv2d(x[0], T(KERNEL), T(BIAS))[None], IMAGE[None], tolerance=1e-4)
+def convolution_with_two_dimensions_of_batch(trt: Any, network: Any, x: Any) -> Any:
+    return network.add_convolution_nd(x, 4, (3, 3), KERNEL, BIAS)
+
+
+@program(lambda x: F.max_pool2d(x.flatten(0, 1), 2, 1).unflatten(0, (2, 2)), numbers(2, 2, 3, 4, 5))
+def max_pooling_with_two_dimensions_of_batch(trt: Any, network: Any, x: Any) -> Any:
+    return network.add_pooling_nd(x, trt.PoolingType.MAX, (2, 2))
+
+
 @program(lambda x: F.conv_transpose2d(x, T(UP), stride=2), tolerance=1e-4)
 def deconvolution(trt: Any, network: Any, x: Any) -> Any:
     layer = network.add_deconvolution_nd(x, 5, (2, 2), UP)
@@ -362,11 +388,35 @@ def squeeze(trt: Any, network: Any, x: Any) -> Any:
     return network.add_squeeze(x, constant(trt, network, np.array([1], np.int64)))
 
 
+@program(lambda x: x.squeeze(1)[:, None], numbers(2, 1, 4))
+def squeeze_and_unsqueeze_by_32_bit_axes(trt: Any, network: Any, x: Any) -> Any:
+    axes = constant(trt, network, np.array([1], np.int32))
+    return network.add_unsqueeze(network.add_squeeze(x, axes).get_output(0), axes)
+
+
 @program(lambda x: x + torch.arange(8) * 0.5, IMAGE)
 def fill_with_a_sequence(trt: Any, network: Any, x: Any) -> Any:
     layer = network.add_fill((1, 1, 1, 8), trt.FillOperation.LINSPACE)
     layer.alpha, layer.beta = 0.0, 0.5
     return network.add_elementwise(x, layer.get_output(0), trt.ElementWiseOperation.SUM)
+
+
+@program(lambda a, b: a + b[0] * torch.arange(3)[:, None] + b[1] * torch.arange(4), numbers(), numbers(2))
+def fill_with_steps_from_inputs(trt: Any, network: Any, start: Any, steps: Any) -> Any:
+    layer = network.add_fill((3, 4), trt.FillOperation.LINSPACE)
+    layer.set_input(1, start)
+    layer.set_input(2, steps)
+    return layer
+
+
+@program(
+    lambda x, i: torch.stack([torch.stack([x[n, :, k] for k in row], 1) for n, row in enumerate(i)]),
+    numbers(2, 3, 4, 5), np.array([[3, 0], [1, 1]], np.int32),
+)  # fmt: skip
+def gather_with_a_leading_dimension(trt: Any, network: Any, x: Any, indices: Any) -> Any:
+    layer = network.add_gather(x, indices, 2)
+    layer.num_elementwise_dims = 1
+    return layer
 
 
 def build(trt: Any, program: Program) -> tuple[Any, Any, Any]:

@@ -69,7 +69,7 @@ class Messages(trt.ILogger):
         self.said: list[str] = []
 
     def log(self, severity: Any, msg: str) -> None:
-        if severity <= trt.Logger.ERROR:
+        if severity <= trt.Logger.WARNING:
             self.said.append(msg)
 
 
@@ -183,6 +183,31 @@ def test_names(network: Any, messages: Messages) -> None:
     network.mark_output(x)
     assert "Tensor can't be both input and output at network level" in messages.said[-1]
     assert network.num_outputs == 2
+
+
+def test_weights_of_four_bits_lie_two_to_a_byte(network: Any) -> None:
+    packed = np.array([0x10, 0xF7, 0x08], np.uint8)
+    weights = trt.Weights(trt.int4, packed.ctypes.data, 5)
+    assert weights.numpy().astype(int).tolist() == [0, 1, 7, -1, -8]
+    assert (len(weights), weights.nbytes) == (5, 3)
+    assert trt.Weights(trt.fp4, packed.ctypes.data, 4).numpy().astype(float).tolist() == [0, 0.5, 6, -6]
+
+
+def test_exclude_outside_has_no_meaning_for_the_nearest_pixel(network: Any) -> None:
+    layer = network.add_resize(network.add_input("image", trt.float32, (1, 1, 2, 2)))
+    layer.scales, layer.exclude_outside = (1, 1, 2, 2), True
+    network.mark_output(layer.get_output(0))
+    image = np.array([[[[1, 2], [3, 4]]]], np.float32)
+    assert run(network.builder, network, (image,))[0][0, 0, 0].tolist() == [1, 1, 2, 2]
+
+
+def test_a_list_as_a_sequence_s_start_changes_nothing_and_is_told(network: Any, messages: Messages) -> None:
+    layer = network.add_fill((4,), trt.FillOperation.LINSPACE)
+    layer.alpha = [1000]
+    assert layer.alpha == 0 and "[1000] changes nothing" in messages.said[-1]
+    assert not layer.is_alpha_beta_int64()
+    layer.alpha = 1000
+    assert layer.is_alpha_beta_int64()
 
 
 def test_a_constant_can_be_an_output(network: Any) -> None:

@@ -285,14 +285,41 @@ def test_an_output_allocator_serves_outputs_whose_size_only_the_run_tells(log: R
     x = np.array([[0, 1, 0], [2, 0, 3]], np.float32)
     context.set_tensor_address("x", x.ctypes.data)
     assert context.set_output_allocator("where", allocator)
-    assert context.execute_async_v3(0)
-    if "nogpu.cuda.runtime" in sys.modules:
-        from nogpu.cuda import runtime, streams
-
-        if runtime._library is not None:
-            streams.wait_all()
+    assert context.execute_async_v3(0)  # has heard the shape when this returns, as in TensorRT
     assert allocator.shape == (2, 3)
+    assert tuple(context.get_tensor_shape("where")) == (2, -1)  # the allocator alone is told
     assert allocator.memory.view(np.int32).reshape(2, 3).tolist() == [[0, 1, 1], [1, 0, 2]]
+
+
+def test_an_output_allocator_is_asked_on_the_calling_thread(cuda: Any, log: Recorder) -> None:
+    """It may allocate device memory there: a stream's thread has no context."""
+    builder = trt.Builder(log)
+    network = builder.create_network(0)
+    layer = network.add_non_zero(network.add_input("x", trt.float32, (2, 3)))
+    network.mark_output(layer.get_output(0))
+    plan = builder.build_serialized_network(network, builder.create_builder_config())
+    context = trt.Runtime(log).deserialize_cuda_engine(plan).create_execution_context()
+    held: list[Any] = []
+
+    class OnTheDevice(Allocator):
+        def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
+            held.append(cuda.mem_alloc(size))
+            return int(held[-1])
+
+    allocator, x, stream = OnTheDevice(), np.array([[0, 1, 0], [2, 0, 3]], np.float32), cuda.Stream()
+    context.set_tensor_address("x", x.ctypes.data)
+    assert context.set_output_allocator(layer.get_output(0).name, allocator)
+    assert context.execute_async_v3(stream.handle), log.errors
+    found = np.empty(allocator.shape, np.int32)
+    cuda.memcpy_dtoh(found, held[-1])
+    assert found.tolist() == [[0, 1, 1], [1, 0, 2]]
+
+
+def test_no_allocator_is_what_there_is(log: Recorder) -> None:
+    builder, runtime = trt.Builder(log), trt.Runtime(log)
+    builder.gpu_allocator = runtime.gpu_allocator = None
+    with pytest.raises(NotImplementedError, match="gpu_allocator"):
+        runtime.gpu_allocator = object()
 
 
 def test_without_pycuda_at_all() -> None:

@@ -66,11 +66,12 @@ class Builder(WithBlock, Reporting):
     @property
     def gpu_allocator(self) -> Any:
         """Your allocator of device memory: never asked here."""
-        return getattr(self, "_gpu_allocator", None)
+        return None
 
     @gpu_allocator.setter
     def gpu_allocator(self, allocator: Any) -> None:
-        raise not_implemented("Builder.gpu_allocator", "memory is the machine's own")
+        if allocator is not None:
+            raise not_implemented("Builder.gpu_allocator", "memory is the machine's own")
 
     def get_plugin_registry(self) -> IPluginRegistry:
         """Return the plugin registry."""

@@ -36,7 +36,6 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
         self._profile = 0
         self._addresses: dict[str, int] = {}
         self._allocators: dict[str, IOutputAllocator] = {}
-        self._found: dict[str, tuple[int, ...]] = {}  # shapes of outputs that only a run could tell
         self._profiler: IProfiler | None = None
         self._timings: list[tuple[str, float]] = []
         self._emits_profile = True
@@ -141,7 +140,10 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
         return all(name in self._shapes for name in self._inputs)
 
     def get_tensor_shape(self, name: str) -> Dims:
-        """Return a tensor's shape as it is now; -1 where inputs have no shape yet."""
+        """Return a tensor's shape as it is now; -1 where inputs have no shape yet, or only a run tells the size.
+
+        Such a size is for an output allocator to hear, before and after the run.
+        """
         found = self._engine._tensor("getTensorShape", name)
         if found is None:
             return Dims()
@@ -149,7 +151,7 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
             return Dims(self._shapes[name])
         if name in self._inputs or self.infer_shapes():
             return Dims(found["shape"])
-        return Dims(self._found.get(name) or self._output_shapes(self._addresses)[name])
+        return Dims(self._output_shapes(self._addresses)[name])
 
     def get_tensor_strides(self, name: str) -> Dims:
         """Return the distance between neighbours in each dimension, in elements; -1 where it is not known yet."""
@@ -186,7 +188,6 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
         """Forget what was worked out for the shapes and addresses so far."""
         self._outputs_known = None
         self._views: Any = None
-        self._found = {}
 
     # Addresses
 
@@ -315,7 +316,8 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
 
     @temporary_allocator.setter
     def temporary_allocator(self, value: Any) -> None:
-        raise not_implemented("IExecutionContext.temporary_allocator", "memory is the machine's own")
+        if value is not None:
+            raise not_implemented("IExecutionContext.temporary_allocator", "memory is the machine's own")
 
 
 def _noted(name: str, start: Any, doc: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,17 +47,17 @@ class Enqueue:
         try:
             if not _stream_exists(handle):
                 raise Failure(where, 1, f"invalid resource handle: {handle:#x} is no stream", "Cuda Runtime")
-            work, synchronous = _prepare(self, where, self._addresses, handle), self._waits_for_profile()
-            done = _submit(handle, work, synchronous)
+            run = _prepare(self, where, self._addresses, handle)
+            reports = self._waits_for_profile()
+            done = _submit(handle, run.work, reports or bool(run.late)) and _deliver(self, where, run)
         except Failure as failure:
             failure.report_to(self._reporter)
             return False
         if self._consumed_event and "nogpu.cuda.runtime" in sys.modules:
             _record(self._consumed_event, handle)
-        if synchronous:
+        if reports:
             self.report_to_profiler()
-            return done
-        return True
+        return done
 
     def execute_v2(self: Any, bindings: Sequence[int]) -> bool:
         """Run now. bindings: the addresses of all inputs and outputs, in the engine's order."""
@@ -70,7 +71,8 @@ class Enqueue:
             return False
         try:
             addresses = {name: int(address) for name, address in zip(names, bindings, strict=True)}
-            done = _submit(0, _prepare(self, where, addresses, 0), True)
+            run = _prepare(self, where, addresses, 0)
+            done = _submit(0, run.work, True) and _deliver(self, where, run)
         except Failure as failure:
             failure.report_to(self._reporter)
             return False
@@ -82,10 +84,24 @@ class Enqueue:
         return self._profiler is not None and self._emits_profile
 
 
-def _prepare(context: IExecutionContext, where: str, addresses: dict[str, int], stream: int) -> Callable[[], bool]:
+@dataclass
+class _Run:
+    """One run: the stream's work, and outputs whose size only the run tells (None until then).
+
+    Those are delivered by the call itself, which waits for them: in TensorRT, too, an allocator is asked on the thread
+    that enqueues and has heard the shape when the call returns.
+    """
+
+    work: Callable[[], bool]
+    late: dict[str, np.ndarray | None]
+    addresses: dict[str, int]
+    stream: int
+
+
+def _prepare(context: IExecutionContext, where: str, addresses: dict[str, int], stream: int) -> _Run:
     """Return the work of one run, after every check that can be made beforehand. Raises Failure."""
     inputs, outputs = _views(context, where, addresses, stream)
-    late = [name for name, array in outputs.items() if array is None]
+    late: dict[str, np.ndarray | None] = {name: None for name, array in outputs.items() if array is None}
     executable, profiler, reporter = context._executable, context._profiler, context._reporter
     timings: list[tuple[str, float]] = []
     context._timings = timings
@@ -95,16 +111,13 @@ def _prepare(context: IExecutionContext, where: str, addresses: dict[str, int], 
         try:
             made = outputs if not late else dict(outputs)
             executable.run(inputs, made, listener)
-            for name in late:
-                _deliver(context, where, name, made[name], addresses.get(name, 0), stream)
+            late.update((name, made[name]) for name in late)
             return True
-        except Failure as failure:
-            failure.report_to(reporter)
         except Exception as error:  # in a stream's thread: nobody would hear it
             reporter.error(where, 7, f"The engine failed while it ran: {type(error).__name__}: {error}")
         return False
 
-    return work
+    return _Run(work, late, dict(addresses), stream)
 
 
 def _views(context: IExecutionContext, where: str, addresses: dict[str, int], stream: int) -> tuple[Any, Any]:
@@ -175,15 +188,17 @@ def _check_memory(where: str, name: str, address: int, size: int) -> None:
         )
 
 
-def _deliver(context: IExecutionContext, where: str, name: str, array: np.ndarray, address: int, stream: int) -> None:
-    """Put an output of a size that is known only now where the user wants it."""
-    context._found[name] = array.shape
-    allocator = context._allocators.get(name)
-    if allocator is not None:
-        address = allocate(allocator, name, address, array.nbytes, stream)
-        allocator.notify_shape(name, Dims(array.shape))
-    _check_memory(where, name, address, array.nbytes)
-    view(address, array.shape, array.dtype)[...] = array
+def _deliver(context: IExecutionContext, where: str, run: _Run) -> bool:
+    """Put the outputs of a size that is known only now where the user wants them. Raises Failure."""
+    for name, array in run.late.items():
+        assert array is not None
+        address, allocator = run.addresses.get(name, 0), context._allocators.get(name)
+        if allocator is not None:
+            address = allocate(allocator, name, address, array.nbytes, run.stream)
+            allocator.notify_shape(name, Dims(array.shape))
+        _check_memory(where, name, address, array.nbytes)
+        view(address, array.shape, array.dtype)[...] = array
+    return True
 
 
 def _cuda_in_use() -> bool:

@@ -132,7 +132,8 @@ class Runtime(WithBlock, Reporting):
 
     @gpu_allocator.setter
     def gpu_allocator(self, allocator: Any) -> None:
-        raise not_implemented("Runtime.gpu_allocator", "memory is the machine's own")
+        if allocator is not None:
+            raise not_implemented("Runtime.gpu_allocator", "memory is the machine's own")
 
     def get_plugin_registry(self) -> IPluginRegistry:
         """Return the plugin registry."""

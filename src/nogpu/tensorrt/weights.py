@@ -11,6 +11,8 @@ from nogpu.tensorrt import datatypes
 from nogpu.tensorrt.enumerations import DataType
 from nogpu.tensorrt.native import Native
 
+HALF_BYTES = (DataType.INT4, DataType.FP4)
+
 
 class Weights(Native):
     """A flat list of numbers of one type. Made of an array, of (type, address, count), or empty."""
@@ -22,12 +24,7 @@ class Weights(Native):
             self._type = datatypes.from_numpy(self._array.dtype)
         elif isinstance(type, DataType):
             self._type = type
-            kind = datatypes.storage(type)
-            if count:
-                memory = (ctypes.c_char * (int(count) * kind.itemsize)).from_address(int(ptr))
-                self._array = np.frombuffer(memoryview(memory), kind)
-            else:
-                self._array = np.empty(0, kind)
+            self._array = _read(int(ptr), int(count), type)
         else:
             raise TypeError(f"Weights are made of a numpy array or of a tensorrt.DataType, not {type!r}")
 
@@ -43,8 +40,8 @@ class Weights(Native):
 
     @property
     def nbytes(self) -> int:
-        """How many bytes they take."""
-        return int(self._array.nbytes)
+        """How many bytes they take: two of 4 bits share one."""
+        return (self.size + 1) // 2 if self._type in HALF_BYTES else int(self._array.nbytes)
 
     def numpy(self) -> np.ndarray:
         """Return the numbers as a flat array."""
@@ -52,6 +49,18 @@ class Weights(Native):
 
     def __len__(self) -> int:
         return self.size
+
+
+def _read(address: int, count: int, kind: DataType) -> np.ndarray:
+    """Return `count` numbers that lie at an address; of 4 bits, the first of two is the lower half of their byte."""
+    stored = datatypes.storage(kind)
+    if not count:
+        return np.empty(0, stored)
+    if kind not in HALF_BYTES:
+        return np.frombuffer(memoryview((ctypes.c_char * (count * stored.itemsize)).from_address(address)), stored)
+    packed = np.frombuffer(memoryview((ctypes.c_char * ((count + 1) // 2)).from_address(address)), np.uint8)
+    halves = np.stack([packed & 15, packed >> 4], axis=1).reshape(-1)[:count]
+    return halves.view(stored) if kind == DataType.FP4 else halves.astype(np.int8).astype(stored)
 
 
 def as_weights(given: Any, like: DataType = DataType.FLOAT) -> Weights:

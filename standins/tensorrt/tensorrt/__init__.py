@@ -16,6 +16,7 @@ except ModuleNotFoundError as missing:
 from nogpu.tensorrt import *  # noqa: F403
 
 __version__ = _nogpu.__version__
+tensorrt = _nogpu  # the real package's compiled module: scripts write trt.tensorrt.DataType in annotations
 
 
 def __getattr__(name: str) -> object:

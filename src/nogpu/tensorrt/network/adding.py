@@ -92,7 +92,8 @@ class Adding:
 
     def add_activation(self, input: ITensor, type: ActivationType) -> pointwise.IActivationLayer:
         """Add an activation function."""
-        return pointwise.IActivationLayer._make(self, self._check(input), type=type, alpha=0.0, beta=0.0)
+        alpha, beta = pointwise.DEFAULTS.get(type, (0.0, 0.0))
+        return pointwise.IActivationLayer._make(self, self._check(input), type=type, alpha=alpha, beta=beta)
 
     def add_elementwise(
         self, input1: ITensor, input2: ITensor, op: ElementWiseOperation

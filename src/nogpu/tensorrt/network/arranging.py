@@ -40,7 +40,7 @@ class IShuffleLayer(ILayer):
         value = self._transpose(emission, inputs[0], self._first_transpose)
         keep = int(not self._zero_is_placeholder)
         if len(inputs) > 1 and inputs[1] is not None:
-            value = emission.op("Reshape", value, self._int64(emission, inputs[1]), allowzero=keep)
+            value = emission.op("Reshape", value, emission.int64(inputs[1]), allowzero=keep)
         elif self._reshape_dims is not None:
             if sum(size == -1 for size in self._reshape_dims) > 1:
                 text = f"reshape dimension with more than one -1 wildcard. Reshaping {list(shape_of(value))} to "
@@ -55,9 +55,6 @@ class IShuffleLayer(ILayer):
         if sorted(wanted) != list(range(rank)):
             raise self._fail(f"{list(wanted)} is no order of {rank} dimensions")
         return value if wanted == tuple(range(rank)) else emission.op("Transpose", value, perm=list(wanted))
-
-    def _int64(self, emission: Emission, value: Any) -> Any:
-        return value if value.dtype == ir.DataType.INT64 else emission.op("Cast", value, to=int(ir.DataType.INT64))
 
 
 class ISliceLayer(ILayer):
@@ -111,12 +108,8 @@ class ISliceLayer(ILayer):
             raise not_implemented(f"ISliceLayer with mode {self._mode.name} and run-time start, shape or stride")
         given = (self._start, self._shape, self._stride)
         start, count, stride = (
-            value if value is not None else emission.integers(*constant)
+            emission.int64(value) if value is not None else emission.integers(*constant)
             for value, constant in zip(dynamic, given, strict=True)
-        )
-        start, count, stride = (
-            v if v.dtype == ir.DataType.INT64 else emission.op("Cast", v, to=int(ir.DataType.INT64))
-            for v in (start, count, stride)
         )
         end = emission.op("Add", start, emission.op("Mul", count, stride))
         axes = list(self._axes) if self._axes is not None else list(range(len(shape_of(data))))
@@ -175,12 +168,24 @@ class IGatherLayer(ILayer):
         if self._mode == GatherMode.ELEMENT:
             return [emission.op("GatherElements", data, indices, axis=self._axis)]
         if self._mode == GatherMode.ND:
-            if kind != DataType.INT64:
-                indices = emission.op("Cast", indices, to=int(ir.DataType.INT64))
-            return [emission.op("GatherND", data, indices, batch_dims=self._num_elementwise_dims)]
+            return [emission.op("GatherND", data, emission.int64(indices), batch_dims=self._num_elementwise_dims)]
         if self._num_elementwise_dims:
-            raise not_implemented("IGatherLayer.num_elementwise_dims in mode DEFAULT")
+            return [self._along(emission, data, indices)]
         return [emission.op("Gather", data, indices, axis=self._axis)]
+
+    def _along(self, emission: Emission, data: Any, indices: Any) -> ir.Value:
+        """Return each leading element's own picks, by GatherND: the indexed dimension goes right behind those."""
+        leading, rank, picked = self._num_elementwise_dims, len(shape_of(data)), len(shape_of(indices))
+        axis = self._axis % rank
+        if not leading <= axis or leading > picked:
+            raise self._fail(f"axis {axis} must not be one of the {leading} leading dimensions that go along")
+        others = [each for each in range(leading, rank) if each != axis]
+        moved = emission.op("Transpose", data, perm=[*range(leading), axis, *others])
+        lists = emission.op("Unsqueeze", emission.int64(indices), emission.integers(picked))
+        found = emission.op("GatherND", moved, lists, batch_dims=leading)
+        before = range(picked, picked + axis - leading)  # the dimensions between the leading ones and the indexed one
+        order = [*range(leading), *before, *range(leading, picked), *range(before.stop, picked + rank - leading - 1)]
+        return emission.op("Transpose", found, perm=order)
 
 
 class IScatterLayer(ILayer):
@@ -197,9 +202,7 @@ class IScatterLayer(ILayer):
             raise self._fail(f"indices has type {datatypes.word(kind)} but must have type Int64 or Int32.")
         if self._mode == ScatterMode.ELEMENT:
             return [emission.op("ScatterElements", data, indices, updates, axis=self._axis)]
-        if kind != DataType.INT64:
-            indices = emission.op("Cast", indices, to=int(ir.DataType.INT64))
-        return [emission.op("ScatterND", data, indices, updates)]
+        return [emission.op("ScatterND", data, emission.int64(indices), updates)]
 
 
 class IConcatenationLayer(ILayer):
@@ -231,7 +234,8 @@ class ISqueezeLayer(ILayer):
     _kind, _word = LayerType.SQUEEZE, "Squeeze"
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
-        return [emission.op("Squeeze", *(value for value in inputs if value is not None))]
+        data, *axes = (value for value in inputs if value is not None)
+        return [emission.op("Squeeze", data, *(emission.int64(value) for value in axes))]
 
 
 class IUnsqueezeLayer(ILayer):
@@ -240,7 +244,8 @@ class IUnsqueezeLayer(ILayer):
     _kind, _word = LayerType.UNSQUEEZE, "Unsqueeze"
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
-        return [emission.op("Unsqueeze", *inputs)]
+        data, axes = inputs
+        return [emission.op("Unsqueeze", data, emission.int64(axes))]
 
 
 _MODES = {InterpolationMode.NEAREST: "nearest", InterpolationMode.LINEAR: "linear", InterpolationMode.CUBIC: "cubic"}
@@ -293,15 +298,14 @@ class IResizeLayer(ILayer):
         settings: dict[str, Any] = {
             "mode": _MODES[self._resize_mode],
             "coordinate_transformation_mode": _COORDINATES[self._coordinate_transformation],
-            "exclude_outside": int(self._exclude_outside),
         }
         if self._resize_mode == InterpolationMode.NEAREST:
             settings["nearest_mode"] = _ROUNDING[self._nearest_rounding]
         if self._resize_mode == InterpolationMode.CUBIC:
-            settings["cubic_coeff_a"] = self._cubic_coeff
-        size = inputs[1] if len(inputs) > 1 else None
-        if size is not None and size.dtype != ir.DataType.INT64:
-            size = emission.op("Cast", size, to=int(ir.DataType.INT64))
+            settings |= {"cubic_coeff_a": self._cubic_coeff, "exclude_outside": int(self._exclude_outside)}
+        if self._resize_mode == InterpolationMode.LINEAR and self._exclude_outside:
+            raise not_implemented("IResizeLayer.exclude_outside with resize_mode LINEAR")
+        size = emission.int64(inputs[1]) if len(inputs) > 1 and inputs[1] is not None else None
         if size is None and self._shape is not None:
             size = emission.integers(*self._shape)
         if size is not None:

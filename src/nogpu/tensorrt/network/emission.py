@@ -66,6 +66,15 @@ class Emission:
         """Add a list of int64, as ONNX's operators want their axes and shapes."""
         return self.constant(np.array(numbers, np.int64))
 
+    def int64(self, value: ir.Value) -> ir.Value:
+        """Return axes, indices or sizes as int64, as ONNX's operators want them; a constant where they are known."""
+        if value.dtype == ir.DataType.INT64:
+            return value
+        known = self.numbers(value)
+        if known is None or None in known:
+            return self.op("Cast", value, to=int(ir.DataType.INT64))
+        return self.constant(np.array(known, np.int64).reshape(shape_of(value)))
+
     def numbers(self, value: ir.Value) -> list[Any] | None:
         """Return the elements of a small tensor that are known now, else None."""
         return self._values.numbers(value)

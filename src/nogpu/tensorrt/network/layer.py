@@ -6,12 +6,13 @@ again after a property changed.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import onnx_ir as ir
 
-from nogpu.tensorrt.enumerations import DataType, LayerType
+from nogpu.tensorrt.enumerations import DataType, Enumeration, LayerType
 from nogpu.tensorrt.native import Made
 from nogpu.tensorrt.network.emission import Emission
 from nogpu.tensorrt.network.tensor import ITensor
@@ -30,13 +31,25 @@ class Parameter:
         self.__doc__ = doc
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._slot = f"_{name}"
+        self._name, self._slot = name, f"_{name}"
+
+    def converted(self, value: Any) -> Any:
+        """Return the value as the layer keeps it. Raises TypeError, as the bindings, for one of another type."""
+        convert = self._convert
+        if isinstance(convert, type) and issubclass(convert, Enumeration):
+            if not isinstance(value, convert):
+                raise TypeError(f"{self._name} is a member of trt.{convert.__name__}, not {value!r}")
+            return value
+        try:
+            return operator.index(value) if convert is int else convert(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{self._name} cannot be {value!r}: {error}") from None
 
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else getattr(layer, self._slot)
 
     def __set__(self, layer: Any, value: Any) -> None:
-        object.__setattr__(layer, self._slot, self._convert(value))
+        object.__setattr__(layer, self._slot, self.converted(value))
         layer._network._changed(layer._number)
 
 
@@ -68,7 +81,8 @@ class ILayer(Made):
         self._node: ir.Node | None = None  # only for layers that the parser read
         self._outputs: list[ITensor] = [ITensor._make(network, self, i, None) for i in range(self._output_count)]
         for name, value in properties.items():
-            object.__setattr__(self, f"_{name}", value)
+            kind = getattr(type(self), name, None)
+            object.__setattr__(self, f"_{name}", kind.converted(value) if isinstance(kind, Parameter) else value)
         network._layers.append(self)
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:

@@ -25,6 +25,12 @@ A, E, U = ActivationType, ElementWiseOperation, UnaryOperation
 _PLAIN_ACTIVATIONS = {
     A.RELU: "Relu", A.SIGMOID: "Sigmoid", A.TANH: "Tanh", A.SOFTSIGN: "Softsign",
 }  # fmt: skip
+_LARGEST = float(np.finfo(np.float32).max)
+DEFAULTS = {  # alpha and beta of a new layer, read off NVIDIA's builder; both are 0 for the others
+    A.LEAKY_RELU: (0.01, 0.0), A.ELU: (1.0, 0.0), A.SELU: (1.6732631921768188, 1.0507010221481323),
+    A.SOFTPLUS: (1.0, 1.0), A.CLIP: (-_LARGEST, _LARGEST), A.HARD_SIGMOID: (0.2, 0.5), A.SCALED_TANH: (1.0, 1.0),
+    A.THRESHOLDED_RELU: (1.0, 0.0),
+}  # fmt: skip
 _ELEMENTWISE = {
     E.SUM: "Add", E.PROD: "Mul", E.MAX: "Max", E.MIN: "Min", E.SUB: "Sub", E.DIV: "Div", E.POW: "Pow", E.AND: "And",
     E.OR: "Or", E.XOR: "Xor", E.EQUAL: "Equal", E.GREATER: "Greater", E.LESS: "Less",
@@ -54,7 +60,8 @@ class IActivationLayer(ILayer):
             return [emission.op(_PLAIN_ACTIVATIONS[self._type], x)]
 
         def number(value: float) -> ir.Value:
-            return emission.constant(np.array(value), kind)
+            with np.errstate(over="ignore"):  # CLIP's own bounds are infinite in FP16
+                return emission.constant(np.array(value), kind)
 
         if self._type == A.LEAKY_RELU:
             return [emission.op("LeakyRelu", x, alpha=alpha)]

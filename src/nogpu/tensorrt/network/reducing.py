@@ -135,11 +135,10 @@ class ITopKLayer(ILayer):
         given = inputs[1] if len(inputs) > 1 else None
         if given is None and 0 <= size < self._k:
             raise self._fail(f"K of {self._k} not consistent with axis {axes[0]} of length {size}.")
-        count = emission.integers(self._k)
-        if given is not None:
-            count = emission.op("Reshape", given, emission.integers(1))
-            if given.dtype != ir.DataType.INT64:
-                count = emission.op("Cast", count, to=int(ir.DataType.INT64))
+        if given is None:
+            count = emission.integers(self._k)
+        else:
+            count = emission.op("Reshape", emission.int64(given), emission.integers(1))
         largest = int(self._op == TopKOperation.MAX)
         values, indices = emission.ops("TopK", inputs[0], count, outputs=2, axis=axes[0], largest=largest, sorted=1)
         if self._indices_type != DataType.INT64:

@@ -44,12 +44,44 @@ class _Window(ILayer):
         self._post_padding = Dims(value)
         self.pre_padding = value
 
-    def _padding(self, image: ir.Value) -> dict[str, Any]:
+    def _padding(self, image: ir.Value, transposed: bool = False) -> dict[str, Any]:
         """Return ONNX's attributes of stride, dilation and padding."""
         common = {"strides": list(self._stride_nd), "dilations": list(self._dilation_nd)}
-        if self._padding_mode in _AUTO_PAD:
+        if self._padding_mode not in _AUTO_PAD:
+            return common | {"pads": [*self._pre_padding, *self._post_padding]}
+        if transposed or set(self._dilation_nd) == {1}:
             return common | {"auto_pad": _AUTO_PAD[self._padding_mode]}
-        return common | {"pads": [*self._pre_padding, *self._post_padding]}
+        return common | {"pads": self._same(image)}  # ONNX Runtime's Conv takes no auto_pad with a dilation
+
+    def _same(self, image: ir.Value) -> list[int]:
+        """Return the padding with which size / stride, rounded up, comes out. Raises Failure for unknown sizes."""
+        before, after = [], []
+        for axis, size in enumerate(shape_of(image)[2:]):
+            if size < 0:
+                raise self._fail("SAME padding with a dilation needs known sizes of the image in this CPU stand-in")
+            reach, stride = self._dilation_nd[axis] * (self._window[axis] - 1) + 1, self._stride_nd[axis]
+            least, most = divmod(max((-(-size // stride) - 1) * stride + reach - size, 0), 2)
+            upper = self._padding_mode == PaddingMode.SAME_UPPER
+            before.append(least if upper else least + most)
+            after.append(least + most if upper else least)
+        return [*before, *after]
+
+    def _as_image(self, emission: Emission, value: ir.Value) -> ir.Value:
+        """Return the input with all dimensions before the channels' folded into one: TensorRT calls them the batch."""
+        shape, rank = shape_of(value), len(self._window) + 2
+        if len(shape) == rank:
+            return value
+        if len(shape) < rank or -1 in shape:
+            text = f"a window of {rank - 2} dimensions needs an input of {rank} dimensions, or of more if all sizes are"
+            raise self._fail(f"{text} known; the input has the shape {list(shape)}")
+        return emission.op("Reshape", value, emission.integers(-1, *shape[len(shape) - rank + 1 :]))
+
+    def _as_given(self, emission: Emission, value: ir.Value, given: ir.Value) -> ir.Value:
+        """Return an output with the dimensions of the batch as the input has them."""
+        batch = shape_of(given)[: len(shape_of(given)) - len(self._window) - 1]
+        if len(batch) == 1:
+            return value
+        return emission.op("Reshape", value, emission.integers(*batch, *shape_of(value)[1:]))
 
     def _extra(self, image: ir.Value) -> list[int]:
         """Return the padding that rounding up needs beyond what was asked for. Raises Failure for unknown sizes."""
@@ -92,7 +124,7 @@ class _Filter(_Window):
         """Return kernel and bias as values: of the numbers given, or of the second and third input."""
         image = inputs[0]
         channels = shape_of(image)[1]
-        kind = datatypes.from_onnx(image.dtype)
+        kind = datatypes.from_onnx(image.dtype or ir.DataType.UNDEFINED)
         kernel = inputs[1] if len(inputs) > 1 else None
         bias = inputs[2] if len(inputs) > 2 else None
         if kernel is None:
@@ -137,13 +169,15 @@ class IConvolutionLayer(_Filter):
     _kind, _word = LayerType.CONVOLUTION, "Convolution"
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
-        kernel, bias = self._weights(emission, inputs, transposed=False)
-        settings = self._padding(inputs[0])
+        image = self._as_image(emission, inputs[0])
+        kernel, bias = self._weights(emission, [image, *inputs[1:]], transposed=False)
+        settings = self._padding(image)
         if self._padding_mode == PaddingMode.EXPLICIT_ROUND_UP:
-            extra = self._extra(inputs[0])
+            extra = self._extra(image)
             settings["pads"] = [*self._pre_padding, *(a + b for a, b in zip(self._post_padding, extra, strict=True))]
         settings |= {"group": self._num_groups, "kernel_shape": list(self._window)}
-        return [emission.op("Conv", inputs[0], kernel, *([bias] if bias is not None else []), **settings)]
+        made = emission.op("Conv", image, kernel, *([bias] if bias is not None else []), **settings)
+        return [self._as_given(emission, made, inputs[0])]
 
 
 class IDeconvolutionLayer(_Filter):
@@ -152,9 +186,12 @@ class IDeconvolutionLayer(_Filter):
     _kind, _word = LayerType.DECONVOLUTION, "Deconvolution"
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
-        kernel, bias = self._weights(emission, inputs, transposed=True)
-        settings = self._padding(inputs[0]) | {"group": self._num_groups, "kernel_shape": list(self._window)}
-        return [emission.op("ConvTranspose", inputs[0], kernel, *([bias] if bias is not None else []), **settings)]
+        image = self._as_image(emission, inputs[0])
+        kernel, bias = self._weights(emission, [image, *inputs[1:]], transposed=True)
+        settings = self._padding(image, transposed=True)
+        settings |= {"group": self._num_groups, "kernel_shape": list(self._window)}
+        made = emission.op("ConvTranspose", image, kernel, *([bias] if bias is not None else []), **settings)
+        return [self._as_given(emission, made, inputs[0])]
 
 
 class IPoolingLayer(_Window):
@@ -177,19 +214,23 @@ class IPoolingLayer(_Window):
         self._network._changed(self._number)
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
-        settings = self._padding(inputs[0]) | {"kernel_shape": list(self._window)}
+        image = self._as_image(emission, inputs[0])
+        return [self._as_given(emission, self._pooled(emission, image), inputs[0])]
+
+    def _pooled(self, emission: Emission, image: ir.Value) -> ir.Value:
+        settings = self._padding(image) | {"kernel_shape": list(self._window)}
         settings["ceil_mode"] = int(self._padding_mode == PaddingMode.EXPLICIT_ROUND_UP)
         means = settings | {"count_include_pad": int(not self._average_count_excludes_padding)}
         if self._type == PoolingType.MAX:
-            return [emission.op("MaxPool", inputs[0], **settings)]
-        mean = emission.op("AveragePool", inputs[0], **means)
+            return emission.op("MaxPool", image, **settings)
+        mean = emission.op("AveragePool", image, **means)
         if self._type == PoolingType.AVERAGE:
-            return [mean]
-        kind = datatypes.from_onnx(inputs[0].dtype)
+            return mean
+        kind = datatypes.from_onnx(image.dtype or ir.DataType.UNDEFINED)
         share = emission.constant(np.array(self._blend_factor), kind)
         rest = emission.constant(np.array(1 - self._blend_factor), kind)
-        largest = emission.op("MaxPool", inputs[0], **settings)
-        return [emission.op("Add", emission.op("Mul", mean, share), emission.op("Mul", largest, rest))]
+        largest = emission.op("MaxPool", image, **settings)
+        return emission.op("Add", emission.op("Mul", mean, share), emission.op("Mul", largest, rest))
 
 
 class IPaddingLayer(ILayer):
