@@ -179,7 +179,7 @@ class Task:
         except Raised as error:
             if error.kind == "NotImplementedError" and not error.text:
                 return Outcome(self, "not attempted", "The line `raise NotImplementedError()` is still there")
-            return Outcome(self, "failed", f"Your code raised {error}")
+            return Outcome(self, "failed", f"Your code raised {error}".rstrip("."))
         except (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
             # The check could not work with what it was given, a list where it expected a tensor, say.
             what = f"Your answer has a form that the check cannot work with ({type(error).__name__}: {error})"

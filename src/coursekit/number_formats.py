@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from coursekit import plots
 
@@ -43,7 +44,7 @@ def draw_bits() -> Figure:
             axis.barh([row] * count, 1, left=range(start, start + count), color=color, edgecolor="#999999", height=0.72)
             if count > 1:
                 said = f"{word if exponent else 'digits'} {count}"
-                axis.text(start + count / 2, row, said, ha="center", va="center", fontsize=11)
+                axis.text(start + count / 2, row, said, ha="center", va="center", fontsize=11, backgroundcolor=color)
             start += count
     axis.set_yticks(range(len(FORMATS) + 1), [*FORMATS, "INT8"])
     axis.set(title="Where the bits go (dark: the sign)", xlabel="bits", xticks=(0, 8, 16, 24, 32))
@@ -92,5 +93,6 @@ def draw_rulers(*spans: tuple[float, float]) -> Figure:
             xlim=(low - (high - low) / 60, high), xlabel="number", title=f"Every number from {low:,g} to {high:,g}"
         )
         axis.set_ylim(len(names) + 0.6, -0.6)
+        axis.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
         axis.grid(False)
     return figure

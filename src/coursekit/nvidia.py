@@ -23,8 +23,7 @@ Ranges = Mapping[str, Sequence[Sequence[int]]]  # input name -> (min, opt, max)
 CHILD = Path(__file__).with_name("nvidia_child.py")
 MISSING = (
     "NVIDIA's RTX builder is not installed here, so it cannot be asked. It needs no GPU, only Linux (x86-64) or "
-    "Windows "
-    "and 100 MB to download: pip install '.[rtx]' in the course's folder."
+    "Windows and 100 MB to download: pip install '.[rtx]' in the course's folder."
 )
 
 

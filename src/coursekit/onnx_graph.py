@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -146,13 +146,13 @@ def _draw_graph(
         _box(axis, place, node.op_type, label or inner or held, color, dashed=color == "white")
         for name in dict.fromkeys(_reads(node)):
             if name in places:
-                _edge(axis, places[name], place)
+                _edge(axis, places[name], place, places.values())
         if shapes:
             _note(axis, place, shape_of.get(node.output[0], ""))
     for value in graph.output:
         _box(axis, places[f"> {value.name}"], value.name, "output", "white")
         if value.name in places:
-            _edge(axis, places[value.name], places[f"> {value.name}"])
+            _edge(axis, places[value.name], places[f"> {value.name}"], places.values())
 
 
 def _label(node: onnx.NodeProto, group: Group) -> str:
@@ -180,11 +180,17 @@ def _box(axis: Axes, place: Place, name: str, below: str, color: str, *, dashed:
         axis.text(x, y + 0.18, below, ha="center", va="center", fontsize=font, zorder=4)
 
 
-def _edge(axis: Axes, start: Place, end: Place) -> None:
+def _edge(axis: Axes, start: Place, end: Place, taken: Collection[Place]) -> None:
+    """Draw an arrow: straight, round the boxes between, or down and then into the box's side where that way is free."""
     far = end[1] - start[1] - HEIGHT
-    bow = 2.7 / far if start[0] == end[0] and far > 1 else 0.0  # go round the boxes between
-    arrow = {"arrowstyle": "-|>", "color": "#444444", "connectionstyle": f"arc3,rad={bow}", "shrinkA": 0, "shrinkB": 0}
-    tip = (STEP * end[0], end[1] - HEIGHT / 2)
+    bow = 2.7 / far if start[0] == end[0] and far > 1 else 0.0
+    way, tip = f"arc3,rad={bow}", (STEP * end[0], end[1] - HEIGHT / 2)
+    side = 1 if start[0] > end[0] else -1
+    down = {(start[0], row) for row in range(start[1] + 1, end[1] + 1)}
+    across = {(column, end[1]) for column in range(end[0] + side, start[0], side)}
+    if start[0] != end[0] and far > 1 and not (down | across) & set(taken):
+        way, tip = "angle,angleA=90,angleB=0,rad=6", (STEP * end[0] + side * WIDTH / 2, end[1])
+    arrow = {"arrowstyle": "-|>", "color": "#444444", "connectionstyle": way, "shrinkA": 0, "shrinkB": 0}
     axis.annotate("", xy=tip, xytext=(STEP * start[0], start[1] + HEIGHT / 2), arrowprops=arrow, zorder=2)
 
 

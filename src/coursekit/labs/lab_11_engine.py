@@ -48,16 +48,19 @@ def _expect_results(got: Any, model: Model, inputs: dict[str, Array], what: str,
           names=("parse_onnx",), self_reported="the kinds of the objects that it returns")  # fmt: skip
 def check_parse(student: Student, rng: np.random.Generator) -> None:
     for model in (models.classifier(rng), models.two_inputs(rng)):
-        made = student.call("parse_onnx", model.file, keep=True)
-        facts = _made(student, "network_facts", made)
+        facts = _made(student, "network_facts", _parsed(student, model.file))
         _expect_network(facts, model)
     for count in (1, 3, 2):
         file, nodes = models.with_unknown_operators(rng, count)
         error = _refusal(student, file, f"a model with {count} unknown operator{'s' * (count > 1)}")
         named = [node for node in nodes if node in error.text]
-        what = f"Of {count} nodes that cannot be parsed, your error names {len(named)}"
-        hint = "`parser.num_errors` says how many errors there are; get them all and put them into the message."
-        require(len(named) == count, what, hint if named else "Put the parser's errors into the exception's text.")
+        what = f"Of {count} node{'s' * (count > 1)} that cannot be parsed, your error names {len(named)}"
+        hint = "Put the parser's errors into the exception's text."
+        if named:
+            hint = "`parser.num_errors` says how many errors there are; get them all and put them into the message."
+        elif "Plugin not found" in error.text:
+            hint = "`error.desc()` says what is wrong, but not where: `str(error)` names the node as well."
+        require(len(named) == count, what, hint)
         hint = "`str(error)`, or `error.desc()`, says what the parser found wrong with the node."
         require("Plugin not found" in error.text, "Your error names the nodes, but not what is wrong with them", hint)
     file, node = models.with_mixed_types(rng)
@@ -65,6 +68,18 @@ def check_parse(student: Student, rng: np.random.Generator) -> None:
         node in _refusal(student, file, "a model that adds int32 to float32").text, f"Your error does not name {node}"
     )
     _refusal(student, rng.bytes(60), "60 random bytes")
+
+
+def _parsed(student: Student, file: bytes) -> Handle:
+    """Return what `parse_onnx` returns for a file that can be parsed; Wrong if it raises ValueError."""
+    try:
+        made: Handle = student.call("parse_onnx", file, keep=True)
+    except Raised as error:
+        if error.kind != "ValueError":
+            raise
+        hint = "`parser.parse` returns True when all went well: raise only when it returns False."
+        raise Wrong(f"For a model that can be parsed, your code raised {error}", hint) from None
+    return made
 
 
 def _expect_network(facts: dict[str, Any], model: Model) -> None:
@@ -119,6 +134,8 @@ def check_build(student: Student, rng: np.random.Generator) -> None:
     except Raised as error:
         what = f"For a profile that lacks an input, you raise {error.kind}: {error.text[:100]}"
         hint = "Look at what `build_serialized_network` returns before you use it: None says that it failed."
+        if error.kind == "ValueError":
+            hint = "The task asks for RuntimeError."
         require(error.kind == "RuntimeError", what, hint)
         return
     raise Wrong(
@@ -130,10 +147,13 @@ def _built(student: Student, model: Model, shapes: Any) -> bytes:
     try:
         plan = student.call("build_plan", model.file, shapes)
     except Raised as error:
-        hint = ""
-        if error.kind in ("RuntimeError", "TypeError"):
-            hint = "No plan: has each input its min ≤ opt ≤ max, and the config the profile? Ask `heard()`."
+        if error.kind == "KeyError":
+            raise Wrong(f"Your code raised {error}", "The inputs' names are the keys of `shapes`.") from None
         if error.kind == "RuntimeError" or "NoneType" in error.text:
+            hint = (
+                "No plan: is the model parsed, has each input its min ≤ opt ≤ max, and the config the profile, one for "
+                "all inputs? Ask `heard()`."
+            )
             raise Wrong(f"Your code raised {error}, for a model that can be built", hint) from None
         raise
     kind = getattr(plan, "type_name", type(plan).__name__)
@@ -169,6 +189,12 @@ def check_save_and_load(student: Student, rng: np.random.Generator) -> None:
     require(written is not None, f"After save_plan there is no file {name}", hint)
     what = f"The file has {len(written or b'')} bytes, the plan {len(plan)}, and they are not the same"
     require(written == plan, what, "A plan is bytes: write it as it is, in binary.")
+    older = f"{models.word(rng)}.plan"
+    folder.call("write", older, rng.bytes(2 * len(plan)))
+    student.call("save_plan", plan, folder.call("path", older))
+    what = f"After save_plan into a file that was there before, it has {len(folder.call('read', older) or b'')} bytes"
+    hint = f"The plan has {len(plan)}: nothing of the older file may stay."
+    require(folder.call("read", older) == plan, what, hint)
 
     engine = student.call("load_engine", path, keep=True)
     kind = engine.type_name
@@ -218,14 +244,16 @@ def check_session(student: Student, rng: np.random.Generator) -> None:
     _expect_results(_results(session, turned, model), model, inputs, "For arrays in Fortran's order, your result", hint)
     _expect_results(_results(session, double, model), model, inputs, "For float64 arrays, your result", hint)
     _expect_own_memory(student, session, model, rng)
+    hint = (
+        "There is memory for `largest` rows only: compare before you copy, look at what `set_input_shape` returns, and "
+        "raise ValueError."
+    )
     for n, what in ((7, "larger than `largest`"), (9, "that the engine's profile does not allow")):
         try:
             session.call("__call__", model.batch(rng, n))
         except Raised as error:
-            hint = "Compare with `largest`, and look at what `set_input_shape` returns; raise ValueError."
             require(error.kind == "ValueError", f"For a batch {what}, you raise {error}", hint)
         else:
-            hint = "There is memory for `largest` rows only: refuse more, before you copy."
             raise Wrong(f"For a batch {what}, you raise nothing", hint)
 
 
@@ -285,7 +313,10 @@ def _run_hint(got: dict[str, Any], model: Model, inputs: dict[str, Array]) -> st
         twice = model.expected({first: inputs[name], second: inputs[name]})[model.outputs[0]]
         if np.allclose(scores, twice, rtol=0.02, atol=0.02):
             return f"It is what comes out if {other} has the values of {name}: does each input have memory of its own?"
-    return "Each tensor by its name: its own memory, its address set, its array copied there; and wait for the stream."
+    return (
+        "Each tensor by its name: its shape set, memory of its own, its address, its array copied there. Then: did "
+        "`execute_async_v3` return True, and did you wait for the stream?"
+    )
 
 
 def _expect_own_memory(student: Student, session: Handle, model: Model, rng: np.random.Generator) -> None:
@@ -354,7 +385,8 @@ def _expect_fusions(got: dict[str, Any], information: str) -> None:
         hint = "A layer may hold several nodes although its name shows one or none: a BatchNorm leaves no trace there."
         require(name in got, f"Your answer lacks the layer {name!r}, made of {found}", hint)
         mine = got[name]
-        what = f"The layer {name!r} is made of {found}; you say {mine}"
+        said = f"a value of type {mine.type_name}" if isinstance(mine, Handle) else mine
+        what = f"The layer {name!r} is made of {found}; you say {said}"
         hint = "`Metadata` lists the ONNX nodes: `[ONNX Layer: NAME]`, one after the other."
         if isinstance(mine, list) and set(mine) < set(found):
             hint = "The name does not say it all: what was folded away stands in `Metadata` only."
@@ -372,7 +404,10 @@ def check_migration(student: Student, rng: np.random.Generator) -> None:
         got = _classified(student, model.file, batch)
         want = model.expected(inputs)[model.outputs[0]]
         if isinstance(got, np.ndarray) and got.shape == want.shape:
-            hint = "What does `execute_async_v3` return? False: the engine did not run. Each tensor needs its address."
+            hint = (
+                "Either the engine did not run (what does `execute_async_v3` return?), or it read and wrote elsewhere: "
+                "each tensor needs the address of its own buffer."
+            )
         else:
             hint = "The result has a row for each image: after `set_input_shape`, the context knows the shape."
         atol = 0.01 * float(abs(want).max())

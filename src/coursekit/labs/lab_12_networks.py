@@ -126,11 +126,11 @@ def uneven_file(rng: np.random.Generator) -> bytes:
     return sketch.solved(pooled(sketch, value))
 
 
-def loud_file(rng: np.random.Generator) -> tuple[bytes, list[str]]:
+def loud_file(rng: np.random.Generator, loud_end: bool) -> tuple[bytes, list[str]]:
     """Return a file of elementwise layers and the names of those whose output leaves FP16, for images up to 1.
 
     Among them: one that ends just below the border, one far below zero, one of integers, one that overflows and comes
-    back, one with an output beyond the border for a single pixel.
+    back, one with an output beyond the border for a single pixel; with `loud_end` the maker of the graph's output.
     """
     sketch = Sketch(rng)
     number = iter(rng.permutation(np.arange(100, 999)).tolist())
@@ -164,5 +164,7 @@ def loud_file(rng: np.random.Generator) -> tuple[bytes, list[str]]:
     total = branches[0]
     for branch in branches[1:]:
         total = sketch.add("Add", total, branch, name=f"sum_{next(number)}")
+    if loud_end:
+        total = times(total, 1e6, True)
     order = {node.name: place for place, node in enumerate(sketch.nodes)}
     return sketch.file(total, FREE), sorted(names, key=lambda name: order[name])

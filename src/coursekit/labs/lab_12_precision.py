@@ -17,7 +17,7 @@ from coursekit.labs.engine_verdicts import engine_logits, expect_accepted
 from coursekit.labs.lab_12_fixtures import PRECISIONS, Trial
 from coursekit.labs.onnx_files import Array
 from coursekit.number_formats import facts, to_tf32
-from coursekit.student import Raised, Student
+from coursekit.student import Handle, Raised, Student
 
 LAB = Lab("12", "lab_12_precision", "Precision")
 ORACLES = {
@@ -78,7 +78,9 @@ def _rounding_hint(got: Any, values: Array, exponent: int, fraction: int) -> str
     wide = values.astype(np.float64)
     with np.errstate(all="ignore"):
         power = np.frexp(wide)[1] - 1
-        free, bound = (2.0 ** (p - fraction) for p in (power, np.maximum(power, np.round(np.log2(normal)))))
+        lowest = np.round(np.log2(normal))
+        free, bound = (2.0 ** (p - fraction) for p in (power, np.maximum(power, lowest)))
+        double = 2.0 ** (np.maximum(power + 1, lowest) - fraction)
 
         def limited(rounded: Array) -> Array:
             return np.where(np.abs(rounded) > largest, np.copysign(np.inf, rounded), rounded)
@@ -98,6 +100,15 @@ def _rounding_hint(got: Any, values: Array, exponent: int, fraction: int) -> str
                 limited(np.where(np.abs(wide) < normal, 0, even)),
                 f"Below the smallest normal number there are subnormals, down to {smallest:.2g}; they are not all 0.",
             ),
+            (
+                limited(np.rint(wide / double) * double),
+                "Twice the step: `np.frexp` counts from 0.5, so that a number's exponent is `k - 1`.",
+            ),
+            (
+                np.where(np.abs(even) > largest, np.inf, even),
+                "What is beyond −largest becomes −infinity: keep the sign.",
+            ),
+            (values.astype(np.float16), "That is FP16's rounding; the two counts of bits name another format."),
             (even, "What is beyond the largest number becomes infinite."),
             (np.clip(even, -largest, largest), "What is beyond the largest number becomes infinite, not the largest."),
             (
@@ -117,13 +128,14 @@ def _rounding_hint(got: Any, values: Array, exponent: int, fraction: int) -> str
 
 @LAB.task("12.2", "Who leaves FP16?", points=3, minutes=12, difficulty=3, importance=5, names=("overflowing",))
 def check_overflowing(student: Student, rng: np.random.Generator) -> None:
-    for _ in range(2):
-        file, right = networks.loud_file(rng)
+    for loud_end in (False, True):
+        file, right = networks.loud_file(rng, loud_end)
         images = (rng.random((7, 1, 8, 8)) * 0.4).astype(np.float32)
         images[-1, 0, 3, 5] = 1.0  # only the last image is as bright as that
         got = student.call("overflowing", file, images)
         strings = isinstance(got, list | tuple) and all(isinstance(name, str) for name in got)
-        require(strings, f"overflowing should return a list of names; it returned {got!r:.80}")
+        said = f"a value of type {got.type_name}" if isinstance(got, Handle) else f"{got!r:.80}"
+        require(strings, f"overflowing should return a list of names; it returned {said}")
         if list(got) == right:
             continue
         graph = onnx.load_model_from_string(file).graph
@@ -155,6 +167,8 @@ def check_overflowing(student: Student, rng: np.random.Generator) -> None:
             border = 65504 < peak < 65520
             require(not border, what, f"{name} reaches {peak:,.0f}: rounded to FP16 that is 65,504, no overflow.")
         hint = "Look at each node's largest absolute value, not only at the output's."
+        if loud_end and missing == [names[-1]]:
+            hint = "It makes the graph's own output, which `infer_shapes` leaves out of its `value_info`."
         if missing:
             hint = f"{missing[0]} reaches {np.abs(floats[missing[0]]).max():,.0f} in size. {hint}"
         raise Wrong(what, hint)
@@ -179,10 +193,14 @@ def check_half(student: Student, rng: np.random.Generator) -> None:
     kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     read = [(node, kinds.get(name)) for node in model.graph.node for name in node.input[1:2]]
     weights = [kind for node, kind in read if node.op_type in ("Conv", "Gemm")]
-    what = (
-        f"{sum(kind == TensorProto.FLOAT for kind in weights)} of the {len(weights)} weights of Conv and Gemm are FP32"
-    )
+    wide = sum(kind == TensorProto.FLOAT for kind in weights)
+    what = f"{wide} of the {len(weights)} weights of Conv and Gemm are FP32"
     hint = "Keep only what has to stay: the layer that overflows, not the convolutions around it."
+    if TensorProto.BFLOAT16 in weights:
+        what, hint = (
+            "The weights are BF16",
+            "BF16 would cure the overflow, too, with three bits less; FP16 is asked for.",
+        )
     require(all(kind == TensorProto.FLOAT16 for kind in weights) and len(weights) == 3, what, hint)
     expect_accepted(model, images[:1].shape)
     expected = networks.run(file, images)
@@ -351,7 +369,8 @@ def check_plan(student: Student, rng: np.random.Generator) -> None:
                 raise Wrong(f"Your code raised {raised}", hint) from None
             raise
         valid = isinstance(plan, dict) and set(plan) == set(trial.layers) and set(plan.values()) <= set(PRECISIONS)
-        require(valid, f"precision_plan should return a precision for each layer; it returned {plan!r:.120}")
+        what = f"precision_plan should return a dict with a precision for each layer; it returned {plan!r:.120}"
+        require(valid, what, f'The keys are {trial.layers}, the values "FP32", "FP16" or "INT8".')
         error, size = trial.error(plan), trial.size(plan)
         short = " ".join(plan[name] for name in trial.layers)
         said = "infinite" if np.isinf(error) else f"{error:.1%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ def check_profiles(student: Student, rng: np.random.Generator) -> None:
     histograms = {
         "a day of small and large batches": (day, 5),
         "a day with requests of no images": (np.concatenate([[900], day[1:]]), 5),
+        "a day on which the border's own size occurs": (day, 4),
+        "seventeen images, eight of them in small requests": (np.array([0, 5, 0, 1, 0, 0, 0, 0, 0, 1]), 9),
         "one size only": (np.eye(9, dtype=np.int64)[4] * 7, 6),
         "traffic above the border only": (np.concatenate([np.zeros(5, np.int64), large]), 4),
         "two sizes that share the images equally": (np.array([0, 0, 6, 0, 3, 0, 0]), 6),
@@ -85,6 +88,8 @@ def _judge_profiles(name: str, requests: Array, border: int, expected: list[Trip
         raise Wrong(what, "A request of 0 images needs no engine: entry 0 of the histogram does not count.", picture)
     ends = [(a, c) for a, _, c in triples] == [(a, c) for a, _, c in expected]
     if not ends:
+        if [(a, c) for a, _, c in triples] == [(a, c) for a, _, c in _profiles(requests, border - 1, _middle)]:
+            raise Wrong(what, "The border's own size belongs to the small group: up to it, and above it.", picture)
         hint = "min and max are the smallest and largest size *that occur* in the group, not the array's ends."
         raise Wrong(what, hint, picture)
     mistakes = {
@@ -93,6 +98,7 @@ def _judge_profiles(name: str, requests: Array, border: int, expected: list[Trip
         "Your opt lies in the middle between min and max, whatever the traffic is.": _middle,
         "Your opt is the mean size of the requests. Asked for is the size up to which half of the images lie.": _mean,
         "Exactly half of the images is enough: the smallest size with *at least* half of them up to it.": _above_half,
+        "Half of an odd number is no whole one: 8 of 17 images are less than half of them.": _below_half,
     }
     for hint, opt in mistakes.items():
         if triples == _profiles(requests, border, opt):
@@ -112,6 +118,11 @@ def _mean(group: Array) -> int:
 def _above_half(group: Array) -> int:
     counts = _images(group)
     return int(np.argmax(2 * np.cumsum(counts) > counts.sum()))
+
+
+def _below_half(group: Array) -> int:
+    counts = _images(group)
+    return int(np.argmax(np.cumsum(counts) >= counts.sum() // 2))
 
 
 def _batch(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> Array:
@@ -174,6 +185,8 @@ def _judge_ranges(seen: list[Any], sizes: list[Triple], shape: tuple[int, ...]) 
         raise Wrong(what, "Each profile has to be added to the config: `add_optimization_profile` within the loop.")
     if len(seen) == len(wanted) and all(each == seen[-1] for each in seen):
         raise Wrong(what, "All profiles are the same one: create a new profile object for each.")
+    if sorted(batches) == sorted(list(each) for each in sizes):
+        raise Wrong(what, "The right profiles in another order: their numbers follow the order in which you add them.")
     if batches != [list(each) for each in sizes]:
         raise Wrong(what, "`set_shape` takes min, opt and max in this order.")
     raise Wrong(
@@ -206,6 +219,8 @@ def _expect_build_refusals(student: Student, rng: np.random.Generator) -> None:
             answer = student.call("build_engine", content, sizes, keep=True)
         except Raised as error:
             said = f"Given {what}, `build_engine` should raise ValueError; it raised {error}"
+            if error.kind == "RuntimeError":
+                hint = "The task asks for ValueError in all three cases."
             require(error.kind == "ValueError", said, hint)
             continue
         raise Wrong(f"Given {what}, `build_engine` should raise ValueError; it returned {answer.type_name}", hint)
@@ -242,7 +257,8 @@ def check_accepting(student: Student, rng: np.random.Generator) -> None:
         got = student.call("accepting_profiles", content, shape)
         if got == expected:
             continue
-        what = f"The profiles {ranges} × {features} take the shape {shape} in {expected}; you say {str(got)[:60]}"
+        said = f"a value of type {got.type_name}" if isinstance(got, Handle) else str(got)[:60]
+        what = f"The profiles {ranges} × {features} take the shape {shape} in {expected}; you say {said}"
         first = expected[:1]
         if got == (first[0] if first else None) or (got == first and len(expected) > 1):
             raise Wrong(what, "All profiles that take it are asked for, as a list of their numbers.")
@@ -280,18 +296,20 @@ def _serve(
             got = server.call("__call__", batch)
         except Raised as error:
             hint = "A switch forgets shapes, and a batch may need another profile than the last: set both each time."
+            if error.kind == "LogicError":  # CUDA's: a copy beyond the memory's end
+                hint = "Allocate once, and enough for the largest batch of every profile."
             raise Wrong(f"With profiles of {ranges}, a batch of {count} raised {error}", hint) from None
         expected = compute(batch)
         if isinstance(got, np.ndarray) and got.ndim == 2 and len(got) < count:
             raise Wrong(f"{what} has {len(got)} rows", "A batch is answered whole or refused, never cut off.")
         hint = (
             "In this order: choose the profile, set the shape, copy in, run, copy back, synchronise, return; look at "
-            "each answer. The memory has to be large enough for every profile."
+            "each answer. Each tensor needs its address, and memory that is large enough for every profile."
         )
         expect_close(got, expected, what, hint, rtol=1e-2, atol=1e-2, picture=False)
         fitting = [k for k, (a, _, c) in enumerate(sizes) if a <= count <= c]
         nearest = min(fitting, key=lambda k: abs(sizes[k][1] - count))
-        active = server.attribute("context.active_optimization_profile")
+        active = _active(server)
         what = (
             f"With profiles of {ranges}, {count} images should run under profile {nearest}; profile {active} was active"
         )
@@ -305,6 +323,15 @@ def _serve(
     for count, shape in wrong:
         _expect_refusal(server, _batch(rng, count, shape), sizes, ranges)
         send(order[0])
+
+
+def _active(server: Handle) -> int:
+    """Return the number of the profile that the server's one context uses."""
+    try:
+        return int(server.attribute("context.active_optimization_profile"))
+    except Raised as error:
+        hint = "The task asks for one context, as `self.context`: the check asks it which profile is active."
+        raise Wrong(f"`server.context` is no context: {error}", hint) from None
 
 
 def _expect_refusal(server: Handle, batch: Array, sizes: list[Triple], ranges: str) -> None:
@@ -337,7 +364,12 @@ def check_cache(student: Student, rng: np.random.Generator) -> None:
         given = {"around": around, "secret": secret, "model": model, "options": options} | changed
         cache = student.call("PlanCache", path, given["around"], given["secret"], keep=True)
         before = build.attribute("count")
-        got = cache.call("get", given["model"], given["options"], build)
+        try:
+            got = cache.call("get", given["model"], given["options"], build)
+        except Raised as error:
+            if error.kind == "NotImplementedError":
+                raise
+            raise Wrong(f"{what}: your cache raised {error}", hint) from None
         times = build.attribute("count") - before
         if times != built:
             did = "built nothing" if not times else "built" if times == 1 else f"built {times} times"
@@ -350,7 +382,16 @@ def check_cache(student: Student, rng: np.random.Generator) -> None:
         said = f"{what}: `get` should return the plan, {len(kept[key])} bytes; it returned {_of(got)}"
         require(got == kept[key], said, hint if not built else "Return exactly what `build` returned, as bytes.")
 
-    ask("The first time", True, "There is nothing to take yet.")
+    hint = "Nothing is kept yet: build, keep it, return it. JSON holds no bytes: `hashlib.sha256(model).hexdigest()`."
+    ask("The first time", True, hint)
+    by_hash = [name for name in plans.call("names") if re.fullmatch(r"-?\d{1,20}", name.split(".")[0])]
+    hint = "Python's `hash` of text or bytes differs from process to process; take `hashlib.sha256(...).hexdigest()`."
+    what = f"Your file {(by_hash or [''])[0]} is named by a small number: after a real restart nobody would find it"
+    require(not by_hash, what, hint)
+    forgeable = plans.call("forgeable")
+    what = f"The file {forgeable} is sealed by a SHA-256 that anybody can compute"
+    hint = "Whoever can write the file can write a plain hash beside it: seal with `hmac` and the secret."
+    require(not forgeable, what, hint)
     ask("Again, after a restart", False, "A new PlanCache on the same folder should find the plan: keep it in a file.")
     turned = dict(reversed(options.items()))
     hint = "The same options in another order are the same options: `json.dumps(..., sort_keys=True)`."

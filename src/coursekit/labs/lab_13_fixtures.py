@@ -101,9 +101,19 @@ class Plans:
     def _files(self) -> list[Path]:
         return sorted(file for file in Path(self.path).rglob("*") if file.is_file() and file.stat().st_size >= 4000)
 
-    def count(self) -> int:
-        """Return how many files are as large as a plan."""
-        return len(self._files())
+    def names(self) -> list[str]:
+        """Return the names of the files that are as large as a plan."""
+        return [file.name for file in self._files()]
+
+    def forgeable(self) -> str:
+        """Return the name of a file that begins or ends with a plain SHA-256 of the rest, with or without its name."""
+        for file in self._files():
+            content = file.read_bytes()
+            for seal, rest in ((content[:32], content[32:]), (content[-32:], content[:-32])):
+                for name in (b"", file.name.encode(), file.stem.encode()):
+                    if seal in (hashlib.sha256(name + rest).digest(), hashlib.sha256(rest + name).digest()):
+                        return file.name
+        return ""
 
     def damage(self, how: str) -> None:
         """Do one of these to every plan: "truncated", "empty", "a flipped bit", "exchanged" (files swap contents)."""

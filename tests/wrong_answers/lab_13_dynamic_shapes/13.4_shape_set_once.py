@@ -4,12 +4,12 @@ class Server:
 
     def __init__(self, plan: bytes) -> None:
         engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
-        self.context, self.stream = engine.create_execution_context(), drv.Stream()
+        self.context, self.stream = engine.create_execution_context(), cuda.Stream()
         triples = [engine.get_tensor_profile_shape("images", k) for k in range(engine.num_optimization_profiles)]
         self.profiles = [tuple(shape[0] for shape in triple) for triple in triples]
         self.context.set_input_shape("images", (self.profiles[0][0], 1, 8, 8))
         largest = max(most for _, _, most in self.profiles)
-        self.images, self.logits = drv.mem_alloc(largest * 64 * 4), drv.mem_alloc(largest * 10 * 4)
+        self.images, self.logits = cuda.mem_alloc(largest * 64 * 4), cuda.mem_alloc(largest * 10 * 4)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         count = len(batch)
@@ -22,8 +22,8 @@ class Server:
         self.context.set_tensor_address("images", int(self.images))
         self.context.set_tensor_address("logits", int(self.logits))
         logits = np.empty((count, 10), np.float32)
-        drv.memcpy_htod_async(self.images, np.ascontiguousarray(batch, np.float32), self.stream)
+        cuda.memcpy_htod_async(self.images, np.ascontiguousarray(batch, np.float32), self.stream)
         self.context.execute_async_v3(self.stream.handle)
-        drv.memcpy_dtoh_async(logits, self.logits, self.stream)
+        cuda.memcpy_dtoh_async(logits, self.logits, self.stream)
         self.stream.synchronize()
         return logits
