@@ -13,6 +13,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe & Ito's colours for every kind of colour vision (jfly.uni-koeln.de/color); neighbours also differ in grey.
 COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7")
@@ -34,6 +35,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
+            "axes.axisbelow": True,  # the grid's lines lie behind bars
             "grid.color": "#dddddd",
             "lines.linewidth": 2.4,
             "legend.frameon": False,
@@ -102,26 +104,57 @@ def annotated_matrix(values: Any, *, title: str = "", ax: Axes | None = None, de
 
 
 def difference(got: Any, expected: Any, *, title: str = "Where the two differ") -> Figure:
-    """Draw an answer, the expected value and their absolute difference side by side. All 1-D or 2-D, same shape."""
-    a, b = (np.atleast_2d(np.asarray(x, dtype=np.float64)) for x in (got, expected))
-    if a.shape != b.shape or a.ndim != 2:
+    """Draw an answer against what was expected: 1-D as points over a line, 2-D as two maps and their difference.
+
+    Both are 1-D or 2-D and of the same shape. NaN and infinity, which have no place on an axis, are drawn as crosses.
+    """
+    a, b = (np.asarray(x, dtype=np.float64) for x in (got, expected))
+    if a.shape != b.shape or a.ndim not in (1, 2):
         raise ValueError(
             f"difference draws two 1-D or 2-D arrays of one shape, not {np.shape(got)} and {np.shape(expected)}"
         )
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
-    low, high = float(min(a.min(), b.min())), float(max(a.max(), b.max()))
-    for axis, values, name, limits in zip(
-        axes,
-        (a, b, abs(a - b)),
-        ("yours", "expected", "|difference|"),
-        ((low, high), (low, high), (0, None)),
-        strict=True,
-    ):
-        shown = axis.imshow(values, vmin=limits[0], vmax=limits[1], aspect="auto", cmap="viridis")
+    figure = _two_lines(a, b) if a.ndim == 1 else _three_maps(a, b)
+    figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
+    figure.set_label(f"{title}: yours and the expected values, {' × '.join(map(str, a.shape))}.")
+    return figure
+
+
+def _two_lines(got: np.ndarray, expected: np.ndarray) -> Figure:
+    """Draw two 1-D arrays over their index: what was expected as a line, the answer as points."""
+    figure, axis = plt.subplots(figsize=(10, 3.2))
+    index, few = np.arange(len(got)), len(got) <= 40
+    finite = np.isfinite(got)
+    axis.plot(
+        index, expected, "o-" if few else "-", color=BLUE, lw=1.4, markersize=9, fillstyle="none", label="expected"
+    )
+    axis.plot(index[finite], got[finite], "x" if few else ".", color=RED, markersize=8 if few else 3, label="yours")
+    if not finite.all():
+        low = axis.get_ylim()[0]
+        axis.plot(index[~finite], np.full((~finite).sum(), low), "x", color=BLACK, label="yours: NaN or infinite")
+    axis.set(xlabel="index", ylabel="value")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=11, borderaxespad=0.1)
+    return figure
+
+
+def _three_maps(got: np.ndarray, expected: np.ndarray) -> Figure:
+    """Draw two matrices and their absolute difference side by side."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+    both = np.ma.masked_invalid([got, expected])
+    ends = (float(both.min()), float(both.max())) if both.count() else (0.0, 1.0)
+    for axis, name in zip(axes, ("yours", "expected", "|difference|"), strict=True):
+        values = {"yours": both[0], "expected": both[1]}.get(name, abs(both[0] - both[1]))
+        low, high = ends if name != "|difference|" else (0.0, float(values.max()) or 1.0 if values.count() else 1.0)
+        shown = axis.imshow(values, vmin=low, vmax=high, aspect="auto", cmap="viridis")
+        rows, columns = np.nonzero(np.ma.getmaskarray(values))
+        if len(rows) and values.size <= 4096:
+            axis.plot(columns, rows, "x", color=RED, markersize=6, linestyle="none")
         axis.grid(False)
-        axis.set_title(name)
+        axis.set_title(f"{name} (x: NaN or infinite)" if len(rows) and name == "yours" else name, fontsize=13)
+        axis.set(xlabel="column", ylabel="row" if name == "yours" else "")
+        for ticks in (axis.xaxis, axis.yaxis):
+            ticks.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         figure.colorbar(shown, ax=axis)
-    figure.suptitle(title, fontsize=15, fontweight="bold")
     return figure
 
 

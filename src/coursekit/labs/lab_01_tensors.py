@@ -141,8 +141,13 @@ def check_windows(student: Student, rng: np.random.Generator) -> None:
     for size in (3, 1, min(height, width)):
         _expect_windows(student, pixels, size, "contiguous", "")
     take = "Take the strides from the images: `images.stride(0)`, `images.stride(1)`, `images.stride(2)`."
-    for layout, words in (("transposed", "with columns in one piece"), ("cropped", "that are cut from larger ones")):
-        _expect_windows(student, pixels, 3, layout, f"For images {words} the windows are wrong", take)
+    _expect_windows(
+        student, pixels, 3, "transposed", "For images with columns in one piece the windows are wrong", take
+    )
+    take += " These images do not begin at place 0 of their storage: name no offset, and `as_strided` keeps theirs."
+    _expect_windows(
+        student, pixels, 3, "cropped", "For images that are cut from larger ones the windows are wrong", take
+    )
 
 
 def _expect_windows(student: Student, pixels: Tensor, size: int, layout: str, what: str, hint: str = "") -> None:
@@ -152,7 +157,12 @@ def _expect_windows(student: Student, pixels: Tensor, size: int, layout: str, wh
     except Raised as error:
         if "out of bounds" not in error.text:
             raise
+        count, height, width = pixels.shape
         hint = "Count the places where a window can begin: the last one ends at the last pixel."
+        if str([count, height - size + 1, width - size + 1, size, size]) in error.text:
+            hint = (
+                "The shape is right, so the strides are not: from one window to the next it is one pixel, not `size`."
+            )
         raise Wrong("Your windows would read beyond the end of the storage", hint) from None
     got = windows.value() if isinstance(windows, Handle) else windows
     expected = pixels.unfold(1, size, 1).unfold(2, size, 1)
@@ -169,19 +179,14 @@ def _expect_windows(student: Student, pixels: Tensor, size: int, layout: str, wh
             what, hint = "Each window is transposed", "The 4th stride steps down inside a window, the 5th steps right."
         else:
             what = "The windows do not show the right pixels"
-            hint = (
-                "A step along dimension 1 or 3 is one pixel down, along 2 or 4 one pixel right, along 0 one image on."
-            )
+            hint = "A step along dimension 1 or 3 is a pixel down, along 2 or 4 a pixel right, along 0 an image on."
         raise Wrong(what, hint, _wrong_window(got, expected))
     hint = "The shape is (n, h − size + 1, w − size + 1, size, size)."
     expect_close(got, expected, "The windows", hint, atol=0, rtol=0)
     assert isinstance(windows, Handle)
-    addresses = [each.call("untyped_storage", keep=True).call("data_ptr") for each in (images, windows)]
-    require(
-        addresses[0] == addresses[1],
-        f"The windows are right, but a copy: {expected.numel()} numbers where the images have {pixels.numel()}",
-        "`as_strided` gives another rule for reading the same storage. `stack`, `cat`, `clone` and `reshape` copy.",
-    )
+    hint = "`stack`, `cat` and `clone` copy; so do `contiguous` and `reshape` where the numbers do not lie in order."
+    what = "The windows are right, but they show a copy of the images"
+    require(images.call("data_ptr") == windows.call("data_ptr"), what, hint)
 
 
 def _wrong_window(got: Tensor, expected: Tensor) -> Callable[[], Any]:
@@ -297,6 +302,8 @@ def _weights(queries: Tensor, keys: Tensor, allowed: Tensor) -> Tensor:
 def _attention_mistakes(queries: Tensor, keys: Tensor, allowed: Tensor) -> list[tuple[Tensor, str, str]]:
     d, plain = queries.shape[-1], torch.einsum("bhnd,bhmd->bhnm", queries, keys)
     scores, hidden = plain / d**0.5, ~allowed
+    reshaped = queries @ keys.reshape(*keys.shape[:2], d, -1) / d**0.5
+    masked_by_reshape = reshaped.masked_fill(hidden, float("-inf"))
     masked = scores.masked_fill(hidden, float("-inf"))
     return [
         (
@@ -329,7 +336,16 @@ def _attention_mistakes(queries: Tensor, keys: Tensor, allowed: Tensor) -> list[
             "Places that are not allowed took part with the score 0",
             "exp(0) is 1, not 0. The score that gives the weight 0 is −∞.",
         ),
-        (scores.softmax(-1), "The mask was not used", "Where `allowed` is False the weight is 0."),
+        (
+            scores.softmax(-1),
+            "The mask was not used",
+            "Where `allowed` is False the weight is 0. (`masked_fill` returns a new tensor: keep what it returns.)",
+        ),
+        (
+            masked_by_reshape.softmax(-1),
+            "The keys were cut into other lengths, not turned round",
+            "`reshape` keeps the reading order; `transpose(-2, -1)` exchanges the last two dimensions.",
+        ),
         (masked, "These are scores, not weights", "A softmax turns them into shares that sum to 1."),
     ]
 
@@ -350,8 +366,12 @@ def check_motion(student: Student, rng: np.random.Generator) -> None:
         _name_mistake(got, expected, _motion_mistakes(clip))
         hint = "It is the mean of |difference| over all pixels, in grey levels, float32."
         expect_close(got, expected, f"The motion in {words}", hint, rtol=1e-3)
-    got = student.call("motion", noise[:1])
-    expect_close(got, torch.zeros(0), "For a single frame the result", "It has no neighbour: the shape is (0,).")
+    alone = "It has no neighbour: the result has the shape (0,)."
+    try:
+        got = student.call("motion", noise[:1])
+    except Raised as error:
+        raise Wrong(f"For a single frame your code raised {error}", alone) from None
+    expect_close(got, torch.zeros(0), "For a single frame the result", alone)
 
 
 def _motion_mistakes(clip: Tensor) -> list[tuple[Tensor, str, str]]:

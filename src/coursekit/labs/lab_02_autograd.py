@@ -235,6 +235,9 @@ def _check_scene(student: Student, names: list[str], cut: list[str]) -> None:
         "After unreached a parameter's `.grad` is not what it was",
         "Do not call `backward()`: follow `loss.grad_fn` and `next_functions` instead.",
     )
+    if len(cut) == len(names) and len(answer) < len(names):
+        what = f"For a loss without any graph, unreached returned {answer}"
+        raise Wrong(what, "Without a graph no path leads anywhere: every parameter is unreached.")
     if cut and set(answer) == set(names) - set(cut):
         raise Wrong(f"unreached lists {_and(answer)}: those that a path leads to", "Asked for are the others.")
     missed = [name for name in cut if name not in answer]

@@ -125,7 +125,14 @@ def _compare(student: Student, text: str, steps: list[tuple[Any, ...]], leaves: 
         "Compute with `self.data` and `other.data`, not with the Values.",
     )
     expect_close(data, expected.item(), f"The value of {shown}", hint, rtol=1e-9, atol=1e-9)
-    got = _gradients(student.make(f"{FIXTURES}:record", output, values).value(), shown)
+    try:
+        graph = student.make(f"{FIXTURES}:record", output, values).value()
+    except Raised as error:
+        if "not iterable" not in error.text:
+            raise
+        what = f"The result of {shown} keeps its parents or its local derivatives in no tuple ({error.text})"
+        raise Wrong(what, "A tuple of one needs a comma: `(self,)`; `(self)` is `self`.") from None
+    got = _gradients(graph, shown)
     for (name, _), tensor, gradient in zip(leaves.items(), tensors, got, strict=False):
         wanted = 0.0 if tensor.grad is None else tensor.grad.item() + 0.0  # + 0.0 makes -0 a 0
         what = f"The derivative of {shown} with respect to {name}, read off your graph,"

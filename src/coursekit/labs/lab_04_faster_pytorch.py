@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from coursekit.checks import Lab, Wrong, expect_close, require
+from coursekit.labs.lab_04_batch_size import check_pick
 from coursekit.student import Handle, Raised, Student
 
 LAB = Lab("04", "lab_04_faster_pytorch", "Faster PyTorch")
@@ -91,6 +92,8 @@ def _name_timing_mistake(
         )
     if np.allclose(times, expected * 1e3):
         raise Wrong("The times are in milliseconds", "Return seconds, as the clock counts them.")
+    if np.allclose(times, -expected):
+        raise Wrong("The times are negative", "A time is the clock's later reading minus the earlier one.")
 
 
 def _type(value: object) -> str:
@@ -128,13 +131,15 @@ def _check_summary(summary: Any, samples: np.ndarray, items: int) -> None:
                 "The p95 is the time of a call that happened to be made late, not of a slow one",
                 "A percentile is a place in the *sorted* times; `np.percentile(samples, 95)` sorts for you.",
             )
+        if _near(summary["p95"], np.percentile(samples, 0.95)):
+            raise Wrong("The p95 is among the shortest times", "`np.percentile` takes a percentage: 95, not 0.95.")
         if _near(summary["p95"], samples.max()):
             raise Wrong(
                 "The p95 is the largest time", "One call in twenty takes longer than p95; none takes longer than this."
             )
     middle, linear = "With an even count, it is the mean of the middle two.", "`np.percentile` interpolates linearly."
-    expect_close(summary["median"], median, "The median (s)", middle, rtol=1e-9, atol=0)
-    expect_close(summary["p95"], p95, "The p95 (s)", linear, rtol=1e-9, atol=0)
+    expect_close(summary["median"], median, "The median (s)", middle, rtol=1e-6, atol=0)  # float32 will do
+    expect_close(summary["p95"], p95, "The p95 (s)", linear, rtol=1e-6, atol=0)
     if _near(summary["throughput"], 1 / median):
         raise Wrong(
             f"The throughput counts calls, {1 / median:.0f} per second, but each call handles {items} items",
@@ -162,7 +167,13 @@ def check_fold(student: Student, rng: np.random.Generator) -> None:
         pair = student.make(f"{FIXTURES}:ConvolutionAndNorm", seed, eps=eps, **geometry)
         conv, bn = (pair.attribute(name, keep=True) for name in ("conv", "bn"))
         before = [conv.call("state_dict"), bn.call("state_dict")]
-        folded = student.call("fold", conv, bn, keep=True)
+        try:
+            folded = student.call("fold", conv, bn, keep=True)
+        except Raised as error:
+            if "Fusion only for eval" not in error.text:
+                raise
+            what = "`torch.nn.utils.fuse_conv_bn_eval` is the function that you are rebuilding"
+            raise Wrong(what, "Compute the new weight and the new bias yourself; compare with it afterwards.") from None
         require(
             folded.type_name == "Conv2d",
             f"fold should return one nn.Conv2d; it returned a value of type {folded.type_name}",
@@ -213,6 +224,16 @@ def _check_folded(
             _normalised(raw, 0 * bias, bn, eps) + bias[:, None, None],
             "The convolution's own bias was not scaled",
             "BatchNorm scales everything that the convolution gives, its bias too.",
+        ),
+        (
+            _normalised(raw, bias, bn | {"weight": torch.ones_like(bn["weight"])}, eps),
+            "γ is missing",
+            "scale = γ / √(running_var + eps), and γ is `bn.weight`.",
+        ),
+        (
+            _normalised(raw, bias, bn | {"bias": torch.zeros_like(bn["bias"])}, eps),
+            "β is missing",
+            "After the scaling comes β, `bn.bias`: it joins the new bias.",
         ),
         (
             _normalised(raw, bias + bn["running_mean"], bn, eps) - bn["running_mean"][:, None, None],
@@ -311,6 +332,12 @@ def _check_logits(logits: Tensor, images: Tensor, state: dict[str, Tensor], batc
             "Each batch was normalised by its own mean and deviation, so an image's logits depend on its neighbours",
             "The slow version takes both numbers over all the images; take them once, before the loop.",
         )
+    means, deviations = (getattr(images, name)(dim=(1, 2, 3), keepdim=True) for name in ("mean", "std"))
+    if torch.allclose(logits, _logits((images - means) / deviations, state), atol=1e-5):
+        raise Wrong(
+            "Each image was normalised by its own mean and deviation",
+            "The slow version takes both numbers over all the images: `images.mean()`, without a dimension.",
+        )
     expect_close(logits, expected, "The logits", "They should be those of `predict_slowly`.", rtol=1e-3, atol=1e-4)
 
 
@@ -320,78 +347,6 @@ def _logits(images: Tensor, state: dict[str, Tensor]) -> Tensor:
     return nn.functional.batch_norm(scores, mean, variance, weight, bias)
 
 
-@LAB.task(
+LAB.task(
     "4.5", "A batch size for a budget", points=3, minutes=12, difficulty=3, importance=4, names=("pick_batch_size",)
-)
-def check_pick(student: Student, rng: np.random.Generator) -> None:
-    unit = float(rng.uniform(0.5e-3, 5e-3))
-    # (batch size, median in units, slowest calls in units); every twentieth call and more are slow
-    rising = [(1, 1.0, 1.1), (4, 1.6, 1.8), (16, 3.0, 3.3), (64, 10.0, 11.0), (128, 24.0, 26.0)]
-    tail = [(1, 1.0, 1.1), (4, 1.6, 1.8), (16, 3.0, 20.0), (64, 14.0, 15.0)]
-    bumpy = [(8, 2.0, 12.0), (32, 6.0, 6.5), (2, 1.2, 1.3)]
-    _check_choice(student, rng, rising, unit, budget=30.0, expected=64)
-    _check_choice(student, rng, tail, unit, budget=13.0, expected=4)
-    _check_choice(student, rng, bumpy, unit, budget=8.0, expected=32)
-    _check_choice(student, rng, rising[1:], unit, budget=1.2, expected=None)
-
-
-def _check_choice(
-    student: Student,
-    rng: np.random.Generator,
-    points: list[tuple[int, float, float]],
-    unit: float,
-    budget: float,
-    expected: int | None,
-) -> None:
-    curve, count = [], 100
-    for size, median, slow in points:
-        times = np.full(count, median) * rng.uniform(0.99, 1.01, count)
-        times[:12] = slow
-        curve.append((size, (rng.permutation(times) * unit).tolist()))
-    answer = student.call("pick_batch_size", curve, budget * unit)
-    if answer == expected and type(answer) is type(expected):
-        return
-    facts = {size: (float(np.median(times)), float(np.percentile(times, 95))) for size, times in curve}
-    table = "; ".join(
-        f"{size}: p95 {p95 * 1e3:.1f} ms, {size / median:,.0f} items/s" for size, (median, p95) in facts.items()
-    )
-    asked = f"With a budget of {budget * unit * 1e3:.1f} ms and these batch sizes ({table})"
-
-    because = "none fits, so " if expected is None else ""
-    what = f"{asked} {because}the answer should be {expected}; it is {answer!r}"
-    raise Wrong(what, _hint_for(answer, expected, facts, budget * unit), lambda: _draw_choice(facts, budget * unit))
-
-
-def _hint_for(answer: Any, expected: int | None, facts: dict[int, tuple[float, float]], budget: float) -> str:
-    if expected is None:
-        return "Say so when nothing fits."
-    if answer is None:
-        return "Compare seconds with seconds, and look at every size: they need not be sorted."
-    if type(answer) is not int or answer not in facts:
-        return "Return one of the sizes, an int."
-    median, p95 = facts[answer]
-    if median <= budget < p95:
-        return "Its median fits the budget, its p95 does not: one call in twenty would break the promise."
-    if p95 > budget:
-        return "That one does not fit the budget at all. Compare seconds with seconds."
-    if answer == max(size for size, (_, high) in facts.items() if high <= budget):
-        return "The largest that fits is not always the one with the most items per second: size / median."
-    if answer == min(facts, key=lambda size: facts[size][0]):
-        return "That is the one with the shortest time. Within the budget, most items per second wins."
-    return "Look at every size: they need not be sorted, and one that does not fit may come before one that does."
-
-
-def _draw_choice(facts: dict[int, tuple[float, float]], budget: float) -> Any:
-    """Draw throughput over p95, one point per batch size, and the budget as a line."""
-    import matplotlib.pyplot as plt
-
-    from coursekit.plots import BLUE, ORANGE
-
-    figure, axis = plt.subplots(figsize=(8, 3.6))
-    for size, (median, p95) in facts.items():
-        axis.plot(p95 * 1e3, size / median, "o", color=BLUE, markersize=8)
-        axis.annotate(f"  {size}", (p95 * 1e3, size / median))
-    axis.axvline(budget * 1e3, color=ORANGE, linestyle="--", label="budget")
-    axis.set(xlabel="p95 (ms)", ylabel="items per second", title="Left of the line, the highest point wins")
-    axis.legend()
-    return figure
+)(check_pick)

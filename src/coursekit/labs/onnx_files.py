@@ -33,19 +33,28 @@ def open_file(file: Any, function: str) -> onnx.ModelProto:
     require(len(file) <= LARGEST_FILE, f"The file has {len(file):,} bytes; a few thousand are enough for this model")
     try:
         model = onnx.load_model_from_string(file)
+        _expect_all_inside(model)
         onnx.checker.check_model(model)
+    except Wrong:
+        raise
     except Exception as error:  # protobuf's and the checker's exceptions have no common class
         said = " ".join(str(error).split())[:200]
         hint = "Run `onnx.checker.check_model` yourself after each edit."
         raise Wrong(f"onnx.checker refuses the file: {said}", hint) from None
     for graph in graphs(model.graph):
-        tensors = [*graph.initializer, *(attribute.t for node in graph.node for attribute in node.attribute)]
-        outside = [tensor.name for tensor in tensors if tensor.data_location == TensorProto.EXTERNAL]
-        require(not outside, f"The weight {(outside or [''])[0]} is not in the file but in a second one beside it")
         strange = [n.op_type for n in graph.node if n.domain not in ("", "ai.onnx") or n.op_type in ("Loop", "Scan")]
         what = f"The operator {(strange or [''])[0]} has no place in this model"
         require(not strange, what, "ONNX's own operators are enough, without loops.")
     return model
+
+
+def _expect_all_inside(model: onnx.ModelProto) -> None:
+    for graph in graphs(model.graph):
+        tensors = [*graph.initializer, *(attribute.t for node in graph.node for attribute in node.attribute)]
+        outside = [tensor.name for tensor in tensors if tensor.data_location == TensorProto.EXTERNAL]
+        what = f"The weight {(outside or [''])[0]} is not in the file but in a second one beside it"
+        hint = "`torch.onnx.export` with a path puts the weights there; without one it returns a program to serialise."
+        require(not outside, what, hint)
 
 
 def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -86,10 +95,10 @@ def compute(model: onnx.ModelProto, feed: Array) -> Array:
         answers: Any = ReferenceEvaluator(model).run(None, {name: feed})
     except Exception as error:  # whatever an operator's own code raises on operands that do not fit
         said = " ".join(str(error).split())[:160]
-        raise Wrong(
-            f"The file cannot be computed for an input of shape {feed.shape}: {said}",
-            "A size that was true of the example only may sit in the graph as a constant.",
-        ) from None
+        hint = "A size that was true of the example only may sit in the graph as a constant."
+        if "type mismatch" in said:
+            hint = "A constant has to be of the type that it is computed with: `np.float32(...)` for float."
+        raise Wrong(f"The file cannot be computed for an input of shape {feed.shape}: {said}", hint) from None
     return np.asarray(answers[0])
 
 

@@ -1,4 +1,4 @@
-# expects: The windows are right, but a copy
+# expects: show a copy of the images
 def sliding_windows(images: Tensor, size: int) -> Tensor:
     n, h, w = images.shape
     rows = []

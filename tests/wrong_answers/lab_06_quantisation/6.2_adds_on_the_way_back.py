@@ -1,0 +1,5 @@
+# expects: the zero point is subtracted
+def quantise(values, scale, zero_point):
+    return np.clip(np.rint(values / scale) + zero_point, -128, 127).astype(np.int8)
+def dequantise(integers, scale, zero_point):
+    return np.float32(scale) * (integers.astype(np.int32) + zero_point).astype(np.float32)
