@@ -153,6 +153,20 @@ def test_pictures_refuse_other_shapes_in_a_sentence() -> None:
         plots.difference(np.zeros(3), np.zeros(4))
 
 
+def test_a_difference_in_one_dimension_is_drawn_over_the_index_and_in_two_as_maps() -> None:
+    line = plots.difference(np.array([1.0, np.nan, 3.0]), np.arange(3.0))
+    assert [line.axes[0].get_xlabel(), *line.axes[0].get_legend_handles_labels()[1]] == [
+        "index",
+        "expected",
+        "yours",
+        "yours: NaN or infinite",
+    ]
+    maps = plots.difference(np.array([[1.0, np.inf], [3.0, 4.0]]), np.zeros((2, 2)))
+    assert [axis.get_xlabel() for axis in maps.axes[:3]] == ["column"] * 3
+    assert maps.axes[0].images[0].get_clim() == (0, 4)  # of the finite values: an infinite one makes no scale
+    plt.close("all")
+
+
 def test_image_grid_draws_each_image_once() -> None:
     figure = plots.image_grid(np.zeros((13, 1, 8, 8)), torch.arange(13), columns=5)
     assert figure.axes[3].get_title() == "3"

@@ -235,6 +235,29 @@ def test_a_race_marks_both_threads(report: Report) -> None:
     assert {"1", "2"} <= set(texts(figure))  # told apart without colour
 
 
+def test_a_thread_that_is_both_parties_is_marked_once(report: Report) -> None:
+    finding = Finding("synccheck", "divergent-barrier", line=4, thread=(1, 0, 0), other_thread=(1, 0, 0),
+                      block=(0, 0, 0), other_block=(0, 0, 0))  # fmt: skip
+    figure = draw_finding(report, finding)
+    assert len(patches(figure, "marked thread")) == 1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["thread (1, 0, 0), line 4"]
+
+
+def test_marks_of_a_large_block_are_numbered_beside_their_cells(report: Report) -> None:
+    report.block = (32, 32, 1)
+    finding = Finding("racecheck", "race", line=5, other_line=4, thread=(1, 0, 0), other_thread=(0, 1, 0),
+                      block=(0, 0, 0), other_block=(0, 0, 0))  # fmt: skip
+    figure = draw_finding(report, finding)
+    beside = [text for text in figure.axes[0].texts if text.get_text() in ("1", "2")]
+    assert [text.xy for text in beside] == [(1.5, 0.5), (0.5, 1.5)]  # where the lines end: the cells stay free
+
+
+def test_a_long_line_of_code_is_quoted_whole(report: Report) -> None:
+    code = "if (row < columns && column < rows) out[row * rows + column] = tile[threadIdx.x][threadIdx.y];"
+    finding = Finding("racecheck", "race", line=7, text=code, thread=(1, 0, 0), block=(0, 0, 0))
+    assert code in draw_finding(report, finding).get_suptitle()
+
+
 def test_a_race_between_blocks_marks_the_one_thread_of_the_block_drawn(report: Report) -> None:
     finding = Finding("racecheck", "race", line=2, other_line=2, thread=(0, 0, 0), other_thread=(1, 0, 0),
                       block=(1, 0, 0), other_block=(0, 0, 0), array="out", index=0)  # fmt: skip

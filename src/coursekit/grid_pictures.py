@@ -20,6 +20,8 @@ IDLE, EVEN_WARP, ODD_WARP, EDGE = "white", "#cfe3f1", "#9cc4e0", "#777777"
 MARKS, OUTLINES = (RED, ORANGE), ("-", "--")  # of the two threads that a finding can name
 WRITTEN_ON = 8  # a block drawn with at most so many threads a side has their indices written in
 MOST_CELLS = 64  # blocks or threads a side that are drawn one by one
+LONGEST = 118  # characters of a title
+SMALL = 12  # a block drawn with more threads a side has its marks numbered beside the cells
 NEIGHBOURS = 6  # elements drawn on each side of the one that matters
 
 
@@ -57,6 +59,14 @@ def draw_grid(
     return figure
 
 
+def entitle(figure: Figure, title: str, second_line: str = "") -> None:
+    """Give a figure 12 inches wide its title, in smaller type where it quotes a long line of code; cut far beyond."""
+    text = title if len(title) <= LONGEST else title[: LONGEST - 3] + "..."
+    size = min(15, 15 * 84 / max(len(text), 1))
+    whole = f"{text}\n{second_line}" if second_line else text
+    figure.suptitle(whole, fontsize=size, fontweight="bold", x=0.01, ha="left")
+
+
 def draw_finding(report: Any, finding: Any = None) -> Figure:
     """Draw what a finding is about: the block with the threads concerned, and the array around the element.
 
@@ -73,7 +83,7 @@ def draw_finding(report: Any, finding: Any = None) -> Figure:
         figure = draw_grid(report.grid, report.block)
     else:
         figure = _draw_parties(report, finding, has_element)
-    figure.suptitle(title if len(title) < 84 else title[:81] + "...", fontsize=15, fontweight="bold", x=0.01, ha="left")
+    entitle(figure, title)
     figure.set_label(f"{title}. {finding.message}")
     return figure
 
@@ -92,7 +102,7 @@ def _draw_parties(report: Any, finding: Any, has_element: bool) -> Figure:
         threads.append(finding.thread)
         words.append(_deed(finding.line, finding.thread))
     elsewhere = finding.other_thread is not None and other_block != finding.block
-    if finding.other_thread is not None and not elsewhere:
+    if finding.other_thread is not None and not elsewhere and finding.other_thread != finding.thread:
         threads.append(finding.other_thread)
         words.append(_deed(finding.other_line, finding.other_thread))
     _, handles = _draw_threads(axes[0, 0], _triple(report.block), block, None, threads, words)
@@ -119,7 +129,8 @@ def _draw_blocks(axis: Axes, blocks: Triple, threads: Triple, data: tuple[int, i
             if columns <= 8 and rows <= 8:
                 axis.text(
                     x + 0.5, y + 0.5, f"{x},{y}" if blocks[1] > 1 else str(x), ha="center", va="center", fontsize=10.5,
-                    color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8} if here else None,
+                    color="black", zorder=3,
+                    bbox={"facecolor": "white" if here else EVEN_WARP, "edgecolor": "none", "pad": 0.8},
                 )  # fmt: skip
     if data is not None:
         width, height = data[1] / threads[0], data[0] / threads[1]
@@ -163,16 +174,11 @@ def _draw_threads(
                 )
             )  # fmt: skip
             if marked is not None:
-                axis.add_patch(
-                    Rectangle((column, row), 1, 1, fill=False, edgecolor=BLACK, lw=2.4, ls=OUTLINES[marked], zorder=3)
-                )
-                if len(marks) > 1:
-                    axis.text(
-                        column + 0.5, row + 0.5, str(marked + 1), ha="center", va="center", fontsize=10, weight="bold",
-                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
-                    )  # fmt: skip
+                name = _index(thread, threads) if len(marks) == 1 else str(marked + 1)
+                is_small = max(shown_columns / 3, shown_rows) > SMALL
+                _draw_mark(axis, column, row, marked, name, is_small)
             elif shown_columns <= WRITTEN_ON and shown_rows <= WRITTEN_ON and not is_outside:
-                text = str(x) if threads[1] == 1 else f"{x},{y}"
+                text = _index(thread, threads)
                 axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, color="black")
     title = f"Block {block if max(block) else '(0, 0, 0)'}: {_plural(threads, 'thread')}"
     y_label = "warp" if folded else "threadIdx.y" if shown_rows > 1 else ""
@@ -189,6 +195,26 @@ def _draw_threads(
     if outside:
         handles.append(Patch(facecolor=IDLE, edgecolor=EDGE, hatch="////", label="outside the data"))
     return outside, handles
+
+
+def _draw_mark(axis: Axes, column: int, row: int, number: int, name: str, is_small: bool) -> None:
+    """Outline a marked thread's cell and write its name into it, or beside it where cells are too small."""
+    width = 1.4 if is_small else 2.4
+    axis.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=BLACK, lw=width, ls=OUTLINES[number], zorder=3))
+    label = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    middle = (column + 0.5, row + 0.5)
+    how: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "bbox": label, "zorder": 4}
+    if is_small:
+        line = {"arrowstyle": "-", "color": BLACK, "lw": 1.2}
+        beside = (30, -3) if number == 0 else (30, -21)
+        axis.annotate(name, middle, beside, textcoords="offset points", fontsize=10, arrowprops=line, **how)
+    else:
+        axis.text(*middle, name, fontsize=10 if len(name) < 3 else 8, **how)
+
+
+def _index(thread: Triple, threads: Triple) -> str:
+    """Return a thread's index as it is written into its cell."""
+    return str(thread[0]) if threads[1] == 1 else f"{thread[0]},{thread[1]}"
 
 
 def _is_folded(threads: Triple) -> bool:

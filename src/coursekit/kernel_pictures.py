@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from coursekit.grid_pictures import draw_finding, draw_grid
+from coursekit.grid_pictures import draw_finding, draw_grid, entitle
 from coursekit.plots import BLUE, RED
 
 __all__ = ["draw_banks", "draw_finding", "draw_grid", "draw_warp"]
@@ -46,14 +46,13 @@ def draw_warp(
     rows = [_rows(accesses) for accesses in panels]
     heights = [len(each) + 2.2 for each in rows]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(12, 0.42 * sum(heights) + 0.9), squeeze=False, height_ratios=heights
+        len(panels), 1, figsize=(12, 0.42 * sum(heights) + 1.15), squeeze=False, height_ratios=heights
     )
     titles = [
         _draw_memory(axis, accesses, each)
         for axis, accesses, each in zip(axes.flat, panels, rows, strict=True)
     ]  # fmt: skip
-    figure.suptitle(_heading(report, line, warp, block), fontsize=15, fontweight="bold", x=0.01, ha="left")
-    figure.set_label(f"{_heading(report, line, warp, block)}. " + " ".join(f"{title}." for title in titles))
+    _entitle(figure, report, line, f"warp {warp} of block {block}", titles)
     return figure
 
 
@@ -82,7 +81,7 @@ def draw_banks(
     piles = [_slowest_phase(accesses) for accesses in panels]
     heights = [max(len(words) for words in pile[0].values()) for pile in piles]
     drawn = [max(height, 2) * (0.32 if height <= 8 else 0.2) + 0.9 for height in heights]  # inches
-    figure, axes = plt.subplots(len(panels), 1, figsize=(12, sum(drawn) + 0.5), squeeze=False, height_ratios=drawn)
+    figure, axes = plt.subplots(len(panels), 1, figsize=(12, sum(drawn) + 0.75), squeeze=False, height_ratios=drawn)
     titles = []
     for axis, accesses, (banks, phase), height in zip(axes.flat, panels, piles, heights, strict=True):
         title = f"{_deed(accesses)}: {_plural(height, 'wavefront')}{phase}, " + (
@@ -90,8 +89,7 @@ def draw_banks(
         )
         _draw_piles(axis, banks, height, title)
         titles.append(title)
-    figure.suptitle(_heading(report, line, warp, block), fontsize=15, fontweight="bold", x=0.01, ha="left")
-    figure.set_label(f"{_heading(report, line, warp, block)}. " + " ".join(f"{title}." for title in titles))
+    _entitle(figure, report, line, f"warp {warp} of block {block}", titles)
     return figure
 
 
@@ -237,12 +235,12 @@ def _deed(accesses: Sequence[Any]) -> str:
     return f"{verb} {names.most_common(1)[0][0] or first.space + ' memory'}"
 
 
-def _heading(report: Any, line: int, warp: int, block: tuple[int, int, int]) -> str:
+def _entitle(figure: Figure, report: Any, line: int, where: str, panels: Sequence[str]) -> None:
+    """Give a figure its title, the source line and the warp, and the same in words with the panels' titles."""
     lines = report.source.splitlines()
-    text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-    if len(text) > 60:
-        text = text[:57] + "..."
-    return f"Line {line}: {text}   (warp {warp} of block {block})"
+    heading = f"Line {line}: {lines[line - 1].strip() if 0 < line <= len(lines) else ''}"
+    entitle(figure, heading, where)
+    figure.set_label(f"{heading} ({where}). " + " ".join(f"{panel}." for panel in panels))
 
 
 def _plural(count: int, noun: str) -> str:

@@ -22,14 +22,29 @@ COMPILE_HINTS = (  # what the compiler says, and what a Python programmer may no
         "Every statement ends with `;`, and `;` separates the three parts of a `for`. A missing one is noticed late: "
         "look at the line above, too.",
     ),
+    (
+        r'identifier "(len|range|print|np|math|True|False|None)" is undefined',
+        "That is Python's; C does not know it. A pointer has no length: the kernel's parameters say how much there is.",
+    ),
     (r'identifier "\w+" is undefined', "Is it spelt right, and was it declared with a type before (`int i = ...;`)?"),
     (r"preprocessing directive", "A comment begins with `//` in C."),
+    (r'operator "\[\]" matches', "A struct such as float4 has no index; its parts are .x, .y, .z and .w."),
+    (r"pointer-to-object", "A pointer takes one index: element (x, y) of a picture is at [y * width + x]."),
     (r"these operands", "`threadIdx`, `blockIdx`, `blockDim` and `gridDim` have parts: .x, .y and .z."),
     (r"return value type", "A kernel is `void`: it returns nothing and writes its results into arrays."),
     (r"modifiable lvalue", "What is declared `const` may be read only."),
     (r"must be a pointer but has type", "C has no `**`: multiply, or call powf()."),
 )
+ENDLESS = (
+    "Can what the loop's condition tests change in the loop? Without braces a loop repeats only the one statement "
+    "below it."
+)
+ORDER = (
+    "Either a thread relies on what another did before it, which CUDA does not promise, or a variable was never given "
+    "a value (`float sum;`) and holds something else each time."
+)
 PARAMETERS = "Keep the kernel's parameters, their order and their types as the task gives them."
+HINTS = {"wrong-dtype": PARAMETERS, "endless": ENDLESS, "order-dependence": ORDER}  # where a lab has none of its own
 ORDERS = ("forward", "reverse", "shuffled")  # a kernel that is right in one order of its threads only is wrong
 
 
@@ -66,9 +81,9 @@ def run(
     """Run `kernel` once per order under the sanitizer and return its Report; arrays are changed in place.
 
     `arguments` are NumPy arrays and NumPy scalars of the kernel's own types. `hints` replaces the sanitizer's advice
-    by the lab's own, by kind of finding ("out-of-bounds", "race"). Raises Wrong where the source does not compile,
-    the arguments do not fit the kernel's parameters, or the sanitizer reports an error: with the message, the line and
-    a picture of the accesses.
+    (and HINTS) by the lab's own, by kind of finding ("out-of-bounds", "race"). Raises Wrong where the source does not
+    compile, the arguments do not fit the kernel's parameters, or the sanitizer reports an error: with the message, the
+    line and a picture of the accesses.
     """
     how = {"grid": grid, "block": block, "shared": shared, "options": options, "orders": orders, "seconds": seconds}
     try:
@@ -84,7 +99,7 @@ def run(
             raise  # a fault of ours, none of the learner's
         raise does_not_start(kernel, str(error)) from None
     if report.errors:
-        raise found(report, {"wrong-dtype": PARAMETERS, **(hints or {})})
+        raise found(report, {**HINTS, **(hints or {})})
     return report
 
 
@@ -96,7 +111,8 @@ def found(report: Any, hints: Mapping[str, str]) -> Wrong:
     more = f" (and {len(report.errors) - 1} more)" if len(report.errors) > 1 else ""
     launch = launch_text(report.grid, report.block)
     what = f"`{report.kernel}` in {launch}: {finding.tool} reports {finding.kind}{more}: {message}.{line}"
-    return Wrong(what, hints.get(finding.kind, finding.hint), picture_of(report, finding))
+    has_a_place = finding.thread is not None or finding.index is not None  # else a picture of the launch says nothing
+    return Wrong(what, hints.get(finding.kind, finding.hint), picture_of(report, finding) if has_a_place else None)
 
 
 def picture_of(report: Any, finding: Any = None) -> Callable[[], Any]:
@@ -147,17 +163,19 @@ def expect_at_most(report: Any, counter: str, limit: float, what: str, hint: str
     worst = max(lines, key=lambda number: getattr(lines[number], counter), default=None)
     text = report.source.splitlines()[worst - 1].strip() if worst else ""
     where = f"; most at line {worst}: `{text}`" if worst else ""
-    raise Wrong(f"{what}: {value:g}, and at most {limit:g} is asked for{where}", hint, _picture_of_line(report, worst))
+    of_banks = counter == "bank_conflicts"
+    picture = _picture_of_line(report, worst, of_banks)
+    raise Wrong(f"{what}: {value:g}, and at most {limit:g} is asked for{where}", hint, picture)
 
 
-def _picture_of_line(report: Any, line: int | None) -> Callable[[], Any] | None:
+def _picture_of_line(report: Any, line: int | None, of_banks: bool) -> Callable[[], Any] | None:
     if line is None:
         return None
 
     def draw() -> Any:
-        from coursekit.kernel_pictures import draw_warp
+        from coursekit.kernel_pictures import draw_banks, draw_warp
 
-        return draw_warp(report, line=line)
+        return (draw_banks if of_banks else draw_warp)(report, line=line)
 
     return draw
 

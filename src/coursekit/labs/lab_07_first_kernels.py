@@ -1,6 +1,7 @@
 """Lab 07's checks: a grid-stride loop, the host's side of a launch, two picture kernels, four kernels to repair.
 
-Kernels come as strings of CUDA C and run in `student.inspect`; of the learner's Python only `add_scaled` is called.
+Kernels come as strings of CUDA C and run in `student.inspect`; of the learner's Python only `add_scaled` is called,
+with a kernel of the check's own.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from coursekit.labs.lab_07_pictures import (
     blur_mistakes,
     grey,
     grey_mistakes,
+    letter,
     mirror_mistakes,
     window_means,
 )
 from coursekit.plots import difference
 from coursekit.student import Raised, Student
 
+COMPILED = "coursekit.labs.lab_07_fixtures:compiled"
 LAB = Lab("07", "lab_07_first_kernels", "First kernels")
 
 
@@ -77,6 +80,8 @@ def _try_saxpy(
         [
             (once, f"only the first {threads} elements, one for each thread, have changed",
              "Let each thread go on: a `for` loop that adds the number of all threads to i as long as i < n."),
+            (np.trunc(expected), "what stands behind the point is lost",
+             "An int keeps whole numbers only: variables that hold a product or a sum are float."),
             (a * x, "it is a·x; the y that was there is lost", "SAXPY adds: y[i] = a * x[i] + y[i]."),
             (before, "nothing has changed", "Does the loop's condition hold at the start? It says when to go on."),
         ],
@@ -89,23 +94,35 @@ def check_host(student: Student, rng: np.random.Generator) -> None:
     for n in (int(rng.integers(3, 30)), int(rng.integers(1100, 1900)) * 2 + 1, 1, 100_003):
         _try_host(student, rng, n, np.float32)
     _try_host(student, rng, int(rng.integers(30, 60)), np.float64)
+    empty = np.zeros(0, np.float32)
     try:
-        empty = student.call("add_scaled", 2.0, np.zeros(0, np.float32), np.zeros(0, np.float32))
+        got = student.call("add_scaled", student.make(COMPILED, _shifted(0), "add_scaled"), 2.0, empty, empty)
     except Raised as error:
         raise Wrong(
             f"With empty arrays your function raised {error}",
             "No block, no byte: CUDA refuses both. Return an empty array before you allocate anything.",
         ) from None
-    expect_close(empty, np.zeros(0, np.float32), "The result for empty arrays")
+    expect_close(got, empty, "The result for empty arrays")
+
+
+def _shifted(shift: float) -> str:
+    """Return a kernel with the task's parameters; who does not launch it does not know its `shift`."""
+    return f"""
+__global__ void add_scaled(float a, const float *x, const float *y, float *result, int n) {{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) result[i] = a * x[i] + y[i] + {shift:.8e}f;
+}}
+"""
 
 
 def _try_host(student: Student, rng: np.random.Generator, n: int, dtype: type) -> None:
     a = float(rng.uniform(1.5, 3))
+    shift = float(np.float32(rng.uniform(3, 5)))
     x: np.ndarray = rng.uniform(1, 2, n).astype(dtype)
     y: np.ndarray = rng.uniform(1, 2, n).astype(dtype)
-    what = f"With {n} elements of {np.dtype(dtype).name}"
+    what = f"With {n} element{'s' * (n > 1)} of {np.dtype(dtype).name}"
     try:
-        got = student.call("add_scaled", a, x, y)
+        got = student.call("add_scaled", student.make(COMPILED, _shifted(shift), "add_scaled"), a, x, y)
     except Raised as error:
         if error.kind == "NotImplementedError":
             raise  # not attempted yet
@@ -116,7 +133,8 @@ def _try_host(student: Student, rng: np.random.Generator, n: int, dtype: type) -
         f"{getattr(got, 'type_name', type(got).__name__)}",
         "A gpuarray comes to the host by `.get()`; with `cuda.Out` return the array that you gave.",
     )
-    expected = np.float32(a) * x.astype(np.float32) + y.astype(np.float32)
+    plain = np.float32(a) * x.astype(np.float32) + y.astype(np.float32)
+    expected = plain + np.float32(shift)
     require(
         got.shape == expected.shape,
         f"{what} the result should have the shape {expected.shape}; it has {got.shape}",
@@ -129,27 +147,43 @@ def _try_host(student: Student, rng: np.random.Generator, n: int, dtype: type) -
     wrong = np.flatnonzero(~np.isclose(got, expected, rtol=1e-4))
     if len(wrong) == 0:
         return
+    if np.allclose(got, plain, rtol=1e-4):
+        raise Wrong(
+            f"{what} the result is a·x + y, and the kernel that was given computes something else",
+            "Launch the `kernel` that your function is given; the check brings one of its own.",
+        )
     if dtype is np.float64:
         raise Wrong(
             f"{what} the result is wrong ({got[0]:.6g} instead of {expected[0]:.6g} at index 0)",
             "The kernel takes float32: convert the inputs with `.astype(np.float32)` before they are copied.",
         )
-    if np.allclose(got, np.float32(a) * y + x, rtol=1e-4):
-        raise Wrong(f"{what} the result is a·y + x", "The kernel's parameters come in the order a, x, y, result, n.")
+    if np.allclose(got, np.float32(a) * y + x + shift, rtol=1e-4):
+        raise Wrong(
+            f"{what} x and y have changed places", "The kernel's parameters come in the order a, x, y, result, n."
+        )
     if wrong[0] > 0 and len(wrong) == n - wrong[0]:
         raise Wrong(
             f"{what} the results from index {wrong[0]} to the end were not computed",
-            "Round the number of blocks up, not down: a last block that is not full has to be there too.",
+            "There have to be enough threads: blocks of one size, and their number n / size rounded up, not down.",
         )
     expect_close(got, expected, f"{what} the result", "Did every element get its thread, and did the result come back?")
 
 
 def _host_hint(text: str) -> str:
-    if "threads" in text or "block" in text:
-        return "A block has at most 1,024 threads: keep its size fixed and let the number of blocks grow with n."
-    if "parameter" in text or "takes" in text:
-        return "Scalars need their C type: `np.float32(a)` for a float, `np.int32(n)` for an int."
-    return "Copy in, launch, copy out: lesson 07, sections 2 and 5."
+    advice = (
+        ("must be an iterable", "`block=` takes three numbers, such as (256, 1, 1), and `grid=` two or three."),
+        ("Python's int", "`/` gives a float: the number of blocks is `-(-n // 256)`, rounded up and whole."),
+        (
+            "host memory",
+            "The kernel cannot see the host's arrays: hand them over by cuda.In and cuda.Out, or copy them.",
+        ),
+        ("threads", "A block has at most 1,024 threads: keep its size fixed and let the number of blocks grow with n."),
+        ("parameter", "Scalars need their C type: `np.float32(a)` for a float, `np.int32(n)` for an int."),
+        ("takes", "Scalars need their C type: `np.float32(a)` for a float, `np.int32(n)` for an int."),
+    )
+    return next(
+        (hint for sign, hint in advice if sign in text), "Copy in, launch, copy out: lesson 07, sections 2 and 5."
+    )
 
 
 @LAB.task("7.3", "Colour to grey", points=3, minutes=12, difficulty=2, importance=4, names=("GREY",))
@@ -157,7 +191,8 @@ def check_grey(student: Student, rng: np.random.Generator) -> None:
     source = kernel_source(student, "GREY", "grey")
     width, height = int(rng.integers(35, 46)), int(rng.integers(18, 30))
     for w, h, orders in ((width, height, ("forward", "shuffled")), (height, width, ("forward",)), (1, 1, ("forward",))):
-        _try_grey(student, source, rng.integers(0, 256, (h, w, 3), dtype=np.uint8), orders)
+        colours = [letter(rng, h, w) for _ in range(3)]
+        _try_grey(student, source, (255 * np.stack(colours, axis=2)).astype(np.uint8), orders)
     _try_grey(student, source, np.full((3, 5, 3), 255, np.uint8), ("forward",))
 
 
@@ -166,8 +201,8 @@ def _try_grey(student: Student, source: str, rgb: np.ndarray, orders: tuple[str,
     got = np.full((height, width), 7, np.uint8)
     original = rgb.copy()
     hints = {
-        "out-of-bounds": "Both directions need a guard, x < width and y < height; pixel (x, y) has its red byte at "
-        "3 * (y * width + x).",
+        "out-of-bounds": "Both directions need a guard, x < width and y < height. Pixel (x, y) has its red byte in rgb "
+        "at 3 * (y * width + x), and its one byte in out at y * width + x.",
         "race": "Two threads write the same byte of the result: pixel (x, y) is at y * width + x.",
     }
     size = (np.int32(width), np.int32(height))
@@ -175,7 +210,7 @@ def _try_grey(student: Student, source: str, rgb: np.ndarray, orders: tuple[str,
     run(student, source, "grey", rgb, got, *size, grid=grid, block=(16, 8), orders=orders, hints=hints)
     exact = grey(original)
     what = f"The grey picture of {width} × {height} pixels"
-    hint = "Compute in float, round, and write out[y * width + x]."
+    hint = "Add up in float, round once, at the end, and write out[y * width + x]."
     expect_array(got, np.rint(exact).astype(np.uint8), what, grey_mistakes(original, untouched=7), hint)
     sure = np.abs(exact - np.floor(exact) - 0.5) > 1e-3  # elsewhere float32 may round the other way
     cut = sure & (got != np.rint(exact))
@@ -214,12 +249,18 @@ def _try_blur(student: Student, source: str, image: np.ndarray, radius: int, ord
     size = (np.int32(width), np.int32(height), np.int32(radius))
     grid = (_blocks(width, 8), _blocks(height, 8))
     run(student, source, "blur", image, got, *size, grid=grid, block=(8, 8), orders=orders, hints=hints)
+    hint = (
+        "Add the rows y - radius to y + radius and the columns x - radius to x + radius that are in the picture, row 0 "
+        "and column 0 among them, and count each."
+    )
+    if not np.isfinite(got).all():
+        hint = "A variable in C holds anything, NaN as well, until you give it a value: `float sum = 0;`."
     expect_array(
         got,
         window_means(original, radius).astype(np.float32),
         f"The blurred picture of {width} × {height} pixels with radius {radius}",
         blur_mistakes(original, radius, untouched=-1),
-        "Add the rows y - radius to y + radius and the columns x - radius to x + radius that are in the picture.",
+        hint,
     )
 
 
@@ -264,7 +305,7 @@ def check_found(student: Student, rng: np.random.Generator) -> None:
 def check_not_found(student: Student, rng: np.random.Generator) -> None:
     mirror, fade = kernel_source(student, "MIRROR", "mirror"), kernel_source(student, "FADE", "fade")
     for width, height in ((29, 12), (13, 21), (8, 8), (1, 3)):
-        picture = rng.uniform(0, 1, (height, width)).astype(np.float32)
+        picture = letter(rng, height, width)
         original, out = picture.copy(), np.full_like(picture, -1)
         grid = (_blocks(width, 8), _blocks(height, 8))
         hints = {

@@ -11,6 +11,18 @@ Mistake = tuple[np.ndarray, str, str]
 SHARES = (0.299, 0.587, 0.114)  # of red, green and blue in luma: ITU-R BT.601, 2.5.1
 
 
+def letter(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Return a random picture (height, width) of an F, float32 in [0, 1]: a turned or mirrored F is seen at once."""
+    values: np.ndarray = rng.uniform(0, 0.45, (height, width))
+    rows, columns = (np.arange(size) / size for size in (height, width))
+    down, right = rows[:, None], columns[None, :]
+    stem = (right > 0.2) & (right < 0.4) & (down > 0.1)
+    upper = (down > 0.1) & (down < 0.27) & (right > 0.2) & (right < 0.85)
+    middle = (down > 0.42) & (down < 0.58) & (right > 0.2) & (right < 0.65)
+    stroke = stem | upper | middle
+    return (values + 0.5 * stroke).astype(np.float32)
+
+
 def grey(rgb: np.ndarray) -> np.ndarray:
     """Return the luma (h, w), float64, not rounded, of bytes (h, w, 3)."""
     return rgb.astype(np.float64) @ np.array(SHARES)
@@ -20,6 +32,8 @@ def grey_mistakes(rgb: np.ndarray, untouched: int) -> list[Mistake]:
     """Return what is typically wrong with a grey kernel's result; `untouched` is what the result held before."""
     height, width, _ = rgb.shape
     exact, bytes_ = grey(rgb), rgb.reshape(-1).astype(np.float64)
+    rows, columns = np.indices((height, width))
+    short_rows = [bytes_[np.minimum(rows * width + 3 * columns + channel, bytes_.size - 1)] for channel in range(3)]
     neighbours = [bytes_[np.minimum(np.arange(width * height) + channel, bytes_.size - 1)] for channel in range(3)]
     layout = "The three bytes of a pixel stand together: red at 3 * (y * width + x), then green, then blue."
     return [
@@ -28,6 +42,16 @@ def grey_mistakes(rgb: np.ndarray, untouched: int) -> list[Mistake]:
             rgb.mean(axis=2),
             "it is the plain mean of red, green and blue",
             "The eye sees green brighter than blue: 0.299 red + 0.587 green + 0.114 blue.",
+        ),
+        (
+            grey(rgb[..., [1, 0, 2]]),
+            "the weights of red and green have changed places",
+            "0.299 belongs to red, 0.587 to green.",
+        ),
+        (
+            np.tensordot(np.array(SHARES), np.stack(short_rows), axes=1),
+            "rows begin too early",
+            f"{layout} A row has 3 * width bytes.",
         ),
         (grey(rgb[..., ::-1]), "red and blue have changed places", "The bytes come in the order red, green, blue."),
         (
@@ -69,6 +93,12 @@ def blur_mistakes(image: np.ndarray, radius: int, untouched: float) -> list[Mist
     side = 2 * radius + 1
     edge = np.lib.stride_tricks.sliding_window_view(np.pad(image, radius, mode="edge"), (side, side))
     return [
+        (
+            window_sums(image, radius),
+            "it is the sum over the window, not the mean",
+            "Divide by how many pixels were added. And do the braces enclose all that belongs to the `if`? Without "
+            "them it covers one statement.",
+        ),
         (
             window_sums(image, radius) / side**2,
             "pixels near the border are too dark: every sum is divided by the whole window's size",

@@ -32,11 +32,10 @@ def check_copy(student: Student, rng: np.random.Generator) -> None:
         matrix, out = _matrix(rng, rows, columns), np.zeros((rows, columns), np.float32)
         grid = (_blocks(columns, 32), _blocks(rows, 8))
         sizes = np.int32(rows), np.int32(columns)
-        report = run(
-            student, source, "copy", out, matrix, *sizes, grid=grid, block=(32, 8), hints={"out-of-bounds": GUARD}
-        )
+        hints = {"out-of-bounds": GUARD, "race": "Two threads write the same element: row y begins at y * columns."}
+        report = run(student, source, "copy", out, matrix, *sizes, grid=grid, block=(32, 8), hints=hints)
         missing = int((out == 0).sum())
-        hint = "Both coordinates have to be compared with their own limit: x with columns, y with rows."
+        hint = "A block has 32 columns and 8 rows. x is compared with columns, y with rows: each with its own limit."
         what = f"Your copy of a {rows} × {columns} matrix"
         if missing:
             raise Wrong(f"{what} leaves {missing} of {matrix.size} elements unwritten", hint)
@@ -54,10 +53,15 @@ def check_copy(student: Student, rng: np.random.Generator) -> None:
 @LAB.task("8.2", "Transpose without a conflict", points=4, minutes=18, difficulty=3, importance=5, names=("TRANSPOSE",))
 def check_transpose(student: Student, rng: np.random.Generator) -> None:
     source = kernel_source(student, "TRANSPOSE", "transpose")
-    hints = {"out-of-bounds": f"{GUARD} After the turn, rows and columns have changed places.", "race": BARRIER}
+    hints = {
+        "out-of-bounds": f"{GUARD} After the turn, rows and columns have changed places. In the "
+        "tile only threadIdx counts.",
+        "race": BARRIER,
+    }
 
     def transposed(rows: int, columns: int) -> Any:
         matrix, out = _matrix(rng, rows, columns), np.zeros((columns, rows), np.float32)
+        matrix += np.linspace(0, 4, columns, dtype=np.float32)  # a picture shows which way it lies
         grid = (_blocks(columns, 32), _blocks(rows, 32))
         sizes = np.int32(rows), np.int32(columns)
         report = run(student, source, "transpose", out, matrix, *sizes, grid=grid, block=(32, 32), hints=hints)
@@ -66,9 +70,14 @@ def check_transpose(student: Student, rng: np.random.Generator) -> None:
         if np.array_equal(out.ravel(), matrix.ravel()):
             hint = "That is a copy: nothing was turned round."
         elif not out.all():
-            hint = "Some elements were never written: are the limits of the second half those of the turned matrix?"
+            hint = (
+                "Some elements were never written: are the limits of the second half those of the turned matrix? And a "
+                "thread with nothing to read may have something to write: no early return."
+            )
         elif rows == columns and rows % 32 == 0 and np.array_equal(_tilewise(out), matrix.T):
             hint = "Each tile is turned, but tiles stay where they were: exchange blockIdx.x and blockIdx.y as well."
+        elif rows == columns and rows % 32 == 0 and np.array_equal(_tilewise(out), matrix):
+            hint = "The tiles are where they belong, but none is turned: it is read the way round that it was written."
         expect_close(out, matrix.T.copy(), what, hint)
         return report
 
@@ -95,10 +104,13 @@ def check_planes(student: Student, rng: np.random.Generator) -> None:
     def planes(pixels: int) -> Any:
         image, out = _matrix(rng, pixels, 4), np.zeros((4, pixels), np.float32)
         where: dict[str, Any] = {"grid": _blocks(pixels, 128), "block": 128}
-        hints = {"out-of-bounds": "There are `pixels` pixels of four floats: which threads have none?"}
+        hints = {
+            "out-of-bounds": "There are `pixels` pixels: which threads have none? An element of `in` is a whole "
+            "pixel, a float4."
+        }
         report = run(student, source, "planes", out, image, np.int32(pixels), **where, hints=hints)
-        what = f"Your planes of {pixels} pixels"
-        hint = "Plane c begins at c × pixels; x, y, z, w are red, green, blue, alpha."
+        what = f"Your planes of {pixels} pixel{'s' * (pixels > 1)}"
+        hint = "Plane c begins at c × pixels, whatever pixels is; x, y, z, w are red, green, blue, alpha."
         if np.array_equal(out.ravel(), image.ravel()):
             hint = "That is a copy: the pixels are still side by side."
         expect_close(out, image.T.copy(), what, hint)
@@ -120,9 +132,11 @@ def check_planes(student: Student, rng: np.random.Generator) -> None:
 def check_moving_sum(student: Student, rng: np.random.Generator) -> None:
     source = kernel_source(student, "MOVING_SUM", "moving_sum")
     hints = {
-        "out-of-bounds": "At both ends of the array, and of the block's shared array, some neighbours do not exist.",
+        "out-of-bounds": "At both ends of the array, and of the block's shared array, some neighbours do not exist; "
+        "and the last block has threads without an element.",
         "race": BARRIER,
-        "uninitialized": "Every element of the shared array that is read has to be written first, also the zeros.",
+        "uninitialized": "Every element of the shared array that is read has to be written first, also the zeros, "
+        "and by all threads: no early return.",
     }
 
     def summed(n: int) -> Any:
@@ -153,7 +167,8 @@ def check_moving_sum(student: Student, rng: np.random.Generator) -> None:
 def check_product(student: Student, rng: np.random.Generator) -> None:
     source = kernel_source(student, "PRODUCT", "product")
     hints = {
-        "out-of-bounds": "Sizes need not be multiples of 16: guard each load by its own two limits.",
+        "out-of-bounds": "Sizes need not be multiples of 16: guard each load by its own two limits. A's rows have "
+        "length k, B's and C's n.",
         "race": "A tile is written, waited for, used, and waited for again before the next one overwrites it.",
         "uninitialized": "What lies outside the matrices has to be written into the tile as 0, also by threads without "
         "an element of C: no early return.",
@@ -177,6 +192,11 @@ def check_product(student: Student, rng: np.random.Generator) -> None:
     rate = total.dram_bytes / (2 * 64**3)
     if rate > 0.35:
         what = f"Your product moves {rate:.2f} bytes for each FLOP; at most 0.35 is asked for"
-        raise Wrong(what, "A block should fetch each number of A and B once, into a tile that all its threads use.")
+        hint = "A block should fetch each number of A and B once, into a tile that all its threads use."
+        if total.global_store_requests > 64 * 64 / 32:
+            hint = "C is written again and again: add up in a variable of the thread, and write it once, at the end."
+        elif total.global_load_requests <= 2 * 64**3 / 16 / 32:
+            hint = f"Each number is fetched once, but a request touches too many sectors. {COALESCED}"
+        raise Wrong(what, hint)
     for m, k, n in ((1, 1, 1), (17, 1, 33), (16, 20, 16), tuple(rng.integers(18, 50, 3).tolist())):
         multiplied(m, k, n)

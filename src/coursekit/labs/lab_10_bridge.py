@@ -23,7 +23,6 @@ HINTS = {
     "race": "One barrier between filling the tiles and using them, one between using them and filling them again.",
     "uninitialized": "Every place of a tile has to be written before it is used; 0 where the matrix has ended.",
     "divergent-barrier": "All threads of a block have to reach each barrier, those without an output too.",
-    "early-exit": "Threads without an output still have to load and to wait: guard the last store only.",
 }
 
 
@@ -60,6 +59,10 @@ def _kernel_hint(out: np.ndarray, exact: np.ndarray, x: np.ndarray, weight: np.n
         return "The bias is missing: each output o adds bias[o]."
     if np.allclose(out, np.maximum(exact - bias, 0) + bias, atol=1e-3):
         return "The bias comes before the ReLU: relu(sum + bias)."
+    if out.shape == bias.shape * 2 and np.allclose(out, np.maximum(exact - bias + bias[:, None], 0), atol=1e-3):
+        return "The bias belongs to the output o, not to the row r."
+    if x.shape[1] == weight.shape[0] and np.allclose(out, np.maximum(linear(x, weight.T, bias), 0), atol=1e-3):
+        return "That is x @ weight: output o needs *row* o of weight, so its tile is used along its rows, too."
     if x.shape[1] > 16 and np.allclose(out, np.maximum(linear(x[:, :16], weight[:, :16], bias), 0), atol=1e-3):
         return "That is the sum over the first 16 inputs only: go through all tiles, the last one included."
     return "Row r of x and row o of weight: out[r][o] is their dot product plus bias[o]; 0 if that is negative."
@@ -122,7 +125,7 @@ def _launch_wrong(error: Raised, what: str) -> Exception:
 
 
 def _expect_launched(got: object, exact: np.ndarray, arrays: tuple[np.ndarray, ...], what: str) -> None:
-    hint = "The kernel's arguments: out, x, weight, bias, rows, inputs, outputs; drv.Out for what it writes."
+    hint = "The arguments: out, x, weight, bias, rows, inputs, outputs; blocks of 16 × 16; drv.Out for what it writes."
     if isinstance(got, Tensor) and tuple(got.shape) == exact.shape:
         values = got.double().numpy()
         if np.allclose(values, np.maximum(linear(*arrays), 0), atol=1e-3):
@@ -224,7 +227,9 @@ def _expect_gradients(student: Student, operator: Handle, inputs: tuple[Tensor, 
         got = student.make(f"{FIXTURES}:gradients", operator, list(inputs), upstream).value()
     except Raised as error:
         hint = "Register the formula: `operator.register_autograd(backward, setup_context=...)`."
-        if "does not require grad" not in error.text and "no autograd" not in error.text.lower():
+        if "saved_tensors" in error.text or "to unpack" in error.text:
+            hint = "What the formula needs is saved by a function that register_autograd is given as `setup_context=`."
+        elif "does not require grad" not in error.text and "no autograd" not in error.text.lower():
             hint = "The formula returns one gradient for each input, in their order and of their shapes."
         raise Wrong(f"The backward pass raised {error}", hint) from None
     unmasked = [
@@ -232,7 +237,9 @@ def _expect_gradients(student: Student, operator: Handle, inputs: tuple[Tensor, 
         upstream.double().T @ leaves[0].detach(),
         upstream.double().sum(0),
     ]
-    for label, mine, leaf, wrong in zip(("x", "weight", "bias"), got, leaves, unmasked, strict=True):
+    no_bias = torch.where(leaves[0].detach() @ leaves[1].detach().T > 0, upstream.double(), 0)
+    without_bias = [no_bias @ leaves[1].detach(), no_bias.T @ leaves[0].detach(), no_bias.sum(0)]
+    for place, (label, mine, leaf) in enumerate(zip(("x", "weight", "bias"), got, leaves, strict=True)):
         require(mine is not None, f"No gradient came to {label}", "Return one gradient for each input, in their order.")
         assert leaf.grad is not None
         hint = {
@@ -240,10 +247,16 @@ def _expect_gradients(student: Student, operator: Handle, inputs: tuple[Tensor, 
             "weight": "With g the masked gradient: g.T @ x, of weight's shape (outputs, inputs).",
             "bias": "The bias is added to every row: the sum of the masked gradient over the rows.",
         }[label]
-        if tuple(mine.shape) == tuple(wrong.shape) and torch.allclose(mine.double(), wrong, rtol=1e-2, atol=1e-3):
+        if tuple(mine.shape) == tuple(leaf.shape) and _alike(mine, unmasked[place]):
             hint = "That is the gradient without the ReLU: where the output is 0, nothing may come through."
+        elif tuple(mine.shape) == tuple(leaf.shape) and _alike(mine, without_bias[place]):
+            hint = "The mask lacks the bias: it is the *output* that is 0 or not, and the output can be saved."
         what = f"Your gradient of {label}"
         expect_close(mine, leaf.grad.float(), what, hint, rtol=2e-2, atol=1e-3)
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    return torch.allclose(a.double(), b, rtol=1e-2, atol=1e-3)
 
 
 def _expect_fake(student: Student, operator: Handle, inputs: tuple[Tensor, ...]) -> None:

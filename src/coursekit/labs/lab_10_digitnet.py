@@ -73,7 +73,10 @@ def _logits(state: dict[str, Tensor], images: Tensor, first: float, second: floa
 def _expect_logits(
     got: object, right: Tensor, state: dict[str, Tensor], images: Tensor, factor: float, what: str
 ) -> None:
-    hint = "A row of the matrix is one pixel's window; the result's rows are pixels, its columns filters."
+    hint = (
+        "A row of the matrix is one pixel's window; the result's rows are pixels, its columns filters. Compare your "
+        "first layer with `model.features[:3](images)`, then both with `model.features[:6](images)`."
+    )
     if isinstance(got, Tensor) and got.shape == right.shape:
         others = {
             "Both convolutions have to use linear_relu; it seems that only one does.": [
@@ -81,6 +84,12 @@ def _expect_logits(
             ],
             "These are the original model's logits: linear_relu was not used.": [_logits(state, images, 1, 1)],
             "BatchNorm's eps is missing: it divides by sqrt(running_var + eps).": [_without_eps(state, images, factor)],
+            "That is the network without BatchNorm: fold it into weight and bias.": [
+                _logits({n: _neutral(n, t) for n, t in state.items()}, images, factor, factor)
+            ],
+            "BatchNorm divides by the square root of running_var + eps.": [
+                _logits({n: _divided_twice(n, state) for n in state}, images, factor, factor)
+            ],
             "The running mean is missing: BatchNorm's shift is bias − running_mean · factor.": [
                 _logits({n: 0 * t if "running_mean" in n else t for n, t in state.items()}, images, factor, factor)
             ],
@@ -90,6 +99,22 @@ def _expect_logits(
                 hint = mistake
                 break
     expect_close(got, right, what, hint, rtol=2e-3, atol=2e-3, picture=False)
+
+
+def _neutral(name: str, values: Tensor) -> Tensor:
+    """Return weights and statistics of a BatchNorm that does nothing, and other layers' values as they are."""
+    if name.partition(".")[2].partition(".")[0] not in ("1", "4"):
+        return values
+    does_nothing = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1 - 1e-5}
+    return torch.full_like(values, does_nothing.get(name.rpartition(".")[2], 7))
+
+
+def _divided_twice(name: str, state: dict[str, Tensor]) -> Tensor:
+    """Return a value of a network whose BatchNorms divide by the variance: by its square root, twice."""
+    variance = state.get(name.removesuffix("weight") + "running_var")
+    if variance is None or not name.endswith("weight"):
+        return state[name]
+    return state[name] / torch.sqrt(variance + 1e-5)
 
 
 def _without_eps(state: dict[str, Tensor], images: Tensor, factor: float) -> Tensor:

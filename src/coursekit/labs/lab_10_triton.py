@@ -37,7 +37,10 @@ def _expect_layer(student: Student, kernel: Handle, arrays: tuple[np.ndarray, ..
     try:
         run = student.make(RUN, kernel, *map(torch.from_numpy, arrays), block)
     except Raised as error:
-        hint = "Are the parameters in the task's order? tl.dot takes (r, k) and (k, o); a mask has its tile's shape."
+        hint = (
+            "Are the parameters in the task's order? tl.dot takes (r, k) and (k, o); a mask has its tile's shape; and "
+            "only Python's arithmetic and the functions of tl work in a kernel."
+        )
         raise Wrong(f"With {case} your kernel raised {error}", hint) from None
     got, exact = run.attribute("out"), linear(x, weight, bias)
     hint = _hint(got.numpy(), exact, x, weight, bias, block)
@@ -59,6 +62,8 @@ def _expect_layer(student: Student, kernel: Handle, arrays: tuple[np.ndarray, ..
 
 def _hint(out: np.ndarray, exact: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, block: int) -> str:
     """Recognise what the learner's kernel computed instead."""
+    if np.isnan(out).all():
+        return "Nothing was written into out: are the parameters in the task's order, out first?"
     if np.isnan(out).any():
         return (
             "Some outputs were never written: program_id(0) counts tiles of outputs, program_id(1) tiles of rows; "
@@ -68,6 +73,11 @@ def _hint(out: np.ndarray, exact: np.ndarray, x: np.ndarray, weight: np.ndarray,
         return "That is the linear layer; negative values have still to become 0: tl.maximum."
     if np.allclose(out, np.maximum(exact - bias, 0), atol=1e-3):
         return "The bias is missing: load a row of it, and add it to every row of the tile."
+    tiles = -(-x.shape[1] // block)
+    if tiles > 1 and np.allclose(out, np.maximum(exact + (tiles - 1) * bias, 0), atol=1e-3):
+        return "The bias came in once for each tile: add it behind the loop."
+    if x.shape[1] == len(weight) and np.allclose(out, np.maximum(linear(x, weight.T, bias), 0), atol=1e-3):
+        return "That is x @ weight: output o needs *row* o of weight, which begins at o * inputs."
     if np.allclose(out, np.maximum(linear(x[:, :block], weight[:, :block], bias), 0), atol=1e-3):
         return "That is the first tile of the inputs only: loop over the inputs in steps of BLOCK and add up."
     return "program_id(0) counts tiles of outputs, program_id(1) tiles of rows; an address is row · width + column."

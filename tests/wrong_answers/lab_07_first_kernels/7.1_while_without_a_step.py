@@ -1,4 +1,4 @@
-# expects: can what it tests change in the loop
+# expects: Without braces a loop repeats only the one statement
 SAXPY = """
 __global__ void saxpy(int n, float a, const float *x, float *y)
 {

@@ -1,8 +1,8 @@
 # expects: returned a value of type NoneType
-def add_scaled(a: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def add_scaled(kernel: cuda.Function, a: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if len(x) == 0:
         return np.empty(0, np.float32)
     result = np.empty(len(x), np.float32)
     inputs = [cuda.In(array.astype(np.float32)) for array in (x, y)]
     grid = (-(-len(x) // 256), 1)
-    add_scaled_kernel(np.float32(a), *inputs, cuda.Out(result), np.int32(len(x)), block=(256, 1, 1), grid=grid)
+    kernel(np.float32(a), *inputs, cuda.Out(result), np.int32(len(x)), block=(256, 1, 1), grid=grid)

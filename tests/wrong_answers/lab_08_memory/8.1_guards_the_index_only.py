@@ -1,4 +1,4 @@
-# expects: Both coordinates have to be compared
+# expects: each with its own limit
 COPY = """
 __global__ void copy(float* out, const float* in, int rows, int columns) {
   int column = blockIdx.x * blockDim.x + threadIdx.x;

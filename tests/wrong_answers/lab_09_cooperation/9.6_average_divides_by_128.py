@@ -1,9 +1,9 @@
 # expects: arithmetic was right
 SHIFT = """
 __global__ void shift(int* x, int n) {
-  int t = threadIdx.x, mine = t < n ? x[t] : 0;
+  int t = threadIdx.x, left = t < n ? x[(t + n - 1) % n] : 0;
   __syncthreads();
-  if (t < n) x[(t + 1) % n] = mine;
+  if (t < n) x[t] = left;
 }
 """
 AVERAGE = """
@@ -23,12 +23,13 @@ NORMALISE = """
 __global__ void normalise(float* x, int n) {
   __shared__ float largest[128];
   int t = threadIdx.x;
-  if (t < n) largest[t] = x[t];
+  float mine = t < n ? x[t] : -INFINITY;
+  largest[t] = mine;
   for (int s = 64; s > 0; s /= 2) {
     __syncthreads();
-    if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    if (t < s) largest[t] = fmaxf(largest[t], largest[t + s]);
   }
   __syncthreads();
-  if (t < n) x[t] /= largest[0];
+  if (t < n) x[t] = mine / largest[0];
 }
 """

@@ -1,9 +1,12 @@
 # expects: or the other way round
 SHIFT = """
 __global__ void shift(int* x, int n) {
-  int t = threadIdx.x, mine = t < n ? x[t] : 0;
+  __shared__ int old[128];
+  int t = threadIdx.x;
+  if (t < n) old[t] = x[t];
   __syncthreads();
-  if (t < n) x[(t + 1) % n] = mine;
+  if (t > 0 && t < n) x[t] = old[t - 1];
+  if (t == 0) x[0] = old[n - 1];
 }
 """
 AVERAGE = """
@@ -23,12 +26,16 @@ NORMALISE = """
 __global__ void normalise(float* x, int n) {
   __shared__ float largest[128];
   int t = threadIdx.x;
-  if (t < n) largest[t] = x[t];
-  for (int s = 64; s > 0; s /= 2) {
+  if (t < n) {
+    largest[t] = x[t];
+    for (int s = 64; s > 0; s /= 2) {
+      __syncthreads();
+      if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    }
     __syncthreads();
-    if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    x[t] /= largest[0];
+  } else {
+    __syncthreads();  // so that these threads wait too
   }
-  __syncthreads();
-  if (t < n) x[t] /= largest[0];
 }
 """

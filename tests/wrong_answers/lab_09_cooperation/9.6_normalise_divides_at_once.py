@@ -16,7 +16,8 @@ __global__ void average(float* out, const float* in, int n) {
     __syncthreads();
     if (t < s) part[t] += part[t + s];
   }
-  if (t == 0) out[blockIdx.x] = part[0] / count;
+  __syncthreads();
+  if (t == 127) out[blockIdx.x] = part[0] / count;
 }
 """
 NORMALISE = """

@@ -1,9 +1,12 @@
 # expects: no barrier inside an `if`
 SHIFT = """
 __global__ void shift(int* x, int n) {
-  int t = threadIdx.x, mine = t < n ? x[t] : 0;
+  __shared__ int old[128];
+  int t = threadIdx.x;
+  if (t < n) old[t] = x[t];
   __syncthreads();
-  if (t < n) x[(t + 1) % n] = mine;
+  if (t > 0 && t < n) x[t] = old[t - 1];
+  if (t == 0) x[0] = old[n - 1];
 }
 """
 AVERAGE = """
@@ -16,7 +19,8 @@ __global__ void average(float* out, const float* in, int n) {
     __syncthreads();
     if (t < s) part[t] += part[t + s];
   }
-  if (t == 0) out[blockIdx.x] = part[0] / count;
+  __syncthreads();
+  if (t == 127) out[blockIdx.x] = part[0] / count;
 }
 """
 NORMALISE = """

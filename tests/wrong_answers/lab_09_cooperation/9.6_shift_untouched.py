@@ -15,19 +15,23 @@ __global__ void average(float* out, const float* in, int n) {
     __syncthreads();
     if (t < s) part[t] += part[t + s];
   }
-  if (t == 0) out[blockIdx.x] = part[0] / count;
+  if (t == 127) out[blockIdx.x] = part[0] / count;
 }
 """
 NORMALISE = """
 __global__ void normalise(float* x, int n) {
   __shared__ float largest[128];
   int t = threadIdx.x;
-  if (t < n) largest[t] = x[t];
-  for (int s = 64; s > 0; s /= 2) {
+  if (t < n) {
+    largest[t] = x[t];
+    for (int s = 64; s > 0; s /= 2) {
+      __syncthreads();
+      if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    }
     __syncthreads();
-    if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    x[t] /= largest[0];
+  } else {
+    __syncthreads();  // so that these threads wait too
   }
-  __syncthreads();
-  if (t < n) x[t] /= largest[0];
 }
 """

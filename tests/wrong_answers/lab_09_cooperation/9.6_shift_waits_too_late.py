@@ -12,23 +12,25 @@ __global__ void average(float* out, const float* in, int n) {
   int t = threadIdx.x, i = blockIdx.x * 128 + t;
   int count = min(128, n - (int)blockIdx.x * 128);
   part[t] = i < n ? in[i] : 0;
+  __syncthreads();
   for (int s = 64; s > 0; s /= 2) {
-    __syncthreads();
     if (t < s) part[t] += part[t + s];
+    __syncthreads();
   }
-  if (t == 0) out[blockIdx.x] = part[0] / count;
+  if (t == 127) out[blockIdx.x] = part[0] / count;
 }
 """
 NORMALISE = """
 __global__ void normalise(float* x, int n) {
   __shared__ float largest[128];
   int t = threadIdx.x;
-  if (t < n) largest[t] = x[t];
+  float mine = t < n ? x[t] : -INFINITY;
+  largest[t] = mine;
   for (int s = 64; s > 0; s /= 2) {
     __syncthreads();
-    if (t < s && t + s < n) largest[t] = fmaxf(largest[t], largest[t + s]);
+    if (t < s) largest[t] = fmaxf(largest[t], largest[t + s]);
   }
   __syncthreads();
-  if (t < n) x[t] /= largest[0];
+  if (t < n) x[t] = mine / largest[0];
 }
 """

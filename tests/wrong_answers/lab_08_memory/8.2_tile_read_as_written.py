@@ -1,0 +1,11 @@
+# expects: it is read the way round that it was written
+TRANSPOSE = """
+__global__ void transpose(float* out, const float* in, int rows, int columns) {
+  __shared__ float tile[32][33];
+  int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 32 + threadIdx.y;
+  if (x < columns && y < rows) tile[threadIdx.y][threadIdx.x] = in[y * columns + x];
+  __syncthreads();
+  x = blockIdx.y * 32 + threadIdx.x, y = blockIdx.x * 32 + threadIdx.y;
+  if (x < rows && y < columns) out[y * rows + x] = tile[threadIdx.y][threadIdx.x];
+}
+"""
