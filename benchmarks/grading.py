@@ -92,7 +92,7 @@ def ours(top: Path, jobs: int, minutes: float = math.inf) -> Measured:
                 return run
             time.sleep(0.5)
     run.seconds = time.perf_counter() - began
-    with (out / "scores.csv").open(encoding="utf-8", newline="") as file:
+    with (out / "scores.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     ends = {(row["status"], row["score"]) for row in rows}  # all were handed the same answers, which are right
     if process.returncode != 0 or len(ends) != 1 or not ends <= {("ok", str(score)) for score in range(1, 100)}:

@@ -219,6 +219,9 @@ BOMBS = {
     "memory": "x = []\nwhile True: x.append(bytearray(64 << 20))",
     "memory of torch's": answering("x = [torch.ones(1 << 25) for _ in range(500)]\n    return x", "import torch"),
     "one large piece of memory": "x = bytearray(1 << 40)",
+    "memory that counts for no process": "import mmap\nmmap.mmap(-1, 1 << 20)\nprint('STOLEN')",
+    "the same by way of a device": "import mmap, os\n"
+    "mmap.mmap(os.open('/dev/zero', os.O_RDWR), 1 << 20, mmap.MAP_SHARED)\nprint('STOLEN')",
     "processes": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "processes of their own session": "import os, time\nfor _ in range(1000):\n    try:\n        if os.fork() == 0:\n"
     "            os.setsid(); time.sleep(600)\n    except OSError: break",

@@ -6,6 +6,7 @@ As an ordinary user the same tests run in test_attacks_as_user.py.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import socket
 import stat
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import attack_cells
+import numpy as np
 import pytest
 
 from coursegrade.grading.judge import LabResult, Limits, judge
 from coursegrade.grading.reader import read
 from coursegrade.sandbox.confinement import Caps
-from coursegrade.sandbox.processes import descendants
+from coursegrade.sandbox.processes import descendants, memory
 from coursegrade.sandbox.sandbox import SAFE, Sandbox, SandboxError, open_sandbox
 from coursekit.paths import root
 
@@ -28,6 +30,7 @@ SECRET = "the judge's secret 4711"
 HONEST = "def motion(clip):\n    frames = clip.float()\n    return (frames[1:] - frames[:-1]).abs().mean(dim=(1, 2))"
 HONEST_POINTS = 3
 QUICK = Limits(cell=2, question=2, task=4, lab=60)
+BRISK = Limits(cell=1, question=1, task=2, lab=60)  # for what never ends by itself
 PATIENT = Limits(cell=20, question=20, task=40, lab=200)  # for an honest answer that came too late on a busy machine
 SMALL = Caps(memory=1 << 30, disk=128 << 20, file=64 << 20, files=2000, processes=32)
 # Where the honest answer cannot be asked either: the code broke the process that would have answered.
@@ -119,7 +122,7 @@ def test_an_attack_gains_nothing_and_leaves_nothing(
     folder = Path(targets["victim"]).parent
     before = everything_below(folder), path.read_bytes()
 
-    for limits in (QUICK, PATIENT):
+    for limits in (BRISK if "endless loop" in name or "without end" in name else QUICK, PATIENT):
         result = graded(path, sandbox, limits)
         states = {outcome.task.number: outcome.state for outcome in result.outcomes}
         said = [str(outcome) for outcome in result.outcomes]
@@ -140,6 +143,15 @@ def test_an_attack_gains_nothing_and_leaves_nothing(
         assert processes_of(sandbox.walls.user) == []
     for place in ("/tmp/attack", "/dev/shm/attack", "/dev/mqueue/attack"):
         assert not Path(place).exists()
+
+
+def test_page_tables_count_as_memory() -> None:
+    no_reserve = 0x4000  # mmap.MAP_NORESERVE, since Python 3.12
+    pages = mmap.mmap(-1, 1 << 36, mmap.MAP_PRIVATE | no_reserve, mmap.PROT_READ)
+    before = memory([os.getpid()])
+    assert not np.frombuffer(pages, np.uint8)[:: 2 << 20].any()  # zeros take no memory, the table of each 2 MiB does
+    assert memory([os.getpid()]) - before > 100 << 20
+    pages.close()
 
 
 def left_of(sandbox: Sandbox) -> list[int]:

@@ -85,6 +85,12 @@ def test_a_forged_message_is_refused(message: Any) -> None:
         decode(message)
 
 
+def test_a_bool_that_is_neither_true_nor_false_arrives_as_true() -> None:
+    twos = torch.full((4,), 2, dtype=torch.uint8)
+    for value in (twos.view(torch.bool), twos.numpy().view(bool)):
+        assert bool((decode(encode(value)) == True).all())  # noqa: E712
+
+
 def test_depth_and_count_are_limited() -> None:
     deep: Any = 1
     for _ in range(50):

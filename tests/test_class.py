@@ -57,7 +57,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def rows(out: Path) -> dict[str, dict[str, str]]:
-    return {row["id"]: row for row in csv.DictReader(io.StringIO((out / "scores.csv").read_text(encoding="utf-8")))}
+    return {row["id"]: row for row in csv.DictReader(io.StringIO((out / "scores.csv").read_text(encoding="utf-8-sig")))}
 
 
 def test_private_checks_count_and_say_nothing(out: Path) -> None:
@@ -101,7 +101,8 @@ def test_private_checks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_points_of_a_person_are_merged_once(out: Path) -> None:
     table = out / "by_a_person" / "lab_01.csv"
-    before = table.read_text(encoding="utf-8")
+    before = table.read_text(encoding="utf-8-sig")
+    assert table.read_bytes().startswith(b"\xef\xbb\xbf")  # or Excel garbles the names
     text = table.with_suffix(".md").read_text(encoding="utf-8")
     assert (
         "| points | the answer |" in text and "\n````text\nBecause.\n```\n" in text
@@ -125,6 +126,23 @@ def test_points_of_a_person_are_merged_once(out: Path) -> None:
     assert rows(out)["anna"]["score"] == "11"
 
 
+@pytest.mark.parametrize("code_page", ["utf-8-sig", "cp1252"])
+def test_a_table_as_a_german_spreadsheet_saves_it_is_understood(out: Path, code_page: str) -> None:
+    table = out / "by_a_person" / "lab_01.csv"
+    before = table.read_bytes()
+    said = io.StringIO()
+    try:
+        lines = before.decode("utf-8-sig").replace("anna,lab_01_tensors,1.E,3,,", "anna,lab_01_tensors,1.E,3,*,schön")
+        table.write_bytes(lines.replace(",", ";").replace("*", "2,5").replace("\n", "\r\n").encode(code_page))
+        marking.export(out)  # as every `course grade --submissions` does: what was filled in is kept
+        assert 'anna,lab_01_tensors,1.E,3,"2,5",schön' in table.read_text(encoding="utf-8-sig")
+        assert marking.merge(out, Console(file=said)) == 0
+        assert rows(out)["anna"]["score"] == "13.5"
+    finally:
+        table.write_bytes(before)
+        assert marking.merge(out, Console(file=said)) == 0
+
+
 def test_the_class_on_one_page(out: Path) -> None:
     assert class_report.write(out, True, Console(file=io.StringIO())) == 0
     page = (out / "class.html").read_text(encoding="utf-8")
@@ -135,6 +153,7 @@ def test_the_class_on_one_page(out: Path) -> None:
     assert class_report.write(out, False, Console(file=io.StringIO())) == 0
     anonymous = (out / "class.html").read_text(encoding="utf-8")
     assert "anna" not in anonymous and "student 1" in anonymous
+    assert "the file is not a notebook" in anonymous and "lab_01_tensors.ipynb" not in anonymous  # it may hold a name
     assert class_report.write(out / "nothing", True, Console(file=io.StringIO())) == 1
 
 

@@ -91,7 +91,7 @@ def test_every_damaged_notebook_gets_its_row(count: int, tmp_path: Path) -> None
     assert {"ok", "rejected"} <= {row.status for row in rows}
     assert all(0 <= row.score <= 18 for row in rows)
     write(tmp_path / "scores.csv", rows)
-    assert (tmp_path / "scores.csv").read_text(encoding="utf-8").count("\n") == count + 1
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8-sig").count("\n") == count + 1
 
 
 VALUES: list[Any] = [

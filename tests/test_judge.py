@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from test_attacks import HONEST_POINTS, notebook
 
 from coursegrade.grading import grade
 from coursegrade.grading.judge import Limits, judge
 from coursegrade.grading.reader import Unreadable, read
+from coursegrade.sandbox.channel import encode
+from coursegrade.sandbox.worker import Notebook
 from coursekit.paths import root
+from coursekit.student import Raised
 
 SOLVED = root() / "solutions" / "lab_03_training_loop.ipynb"
 QUICK = Limits(cell=5, question=5, lab=120)
@@ -76,6 +80,39 @@ def test_code_that_hangs_or_ends_python_costs_its_own_task(lab: Any) -> None:
     assert [found[number].state for number in ("3.1", "3.2", "3.3", "3.4", "3.6")] == ["failed"] * 4 + ["passed"]
 
 
+def test_a_cell_that_is_no_tasks_and_cannot_run_is_remarked_on(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "lab_01_x.ipynb", "import torch torch", "import os\nos._exit(1)", "never_defined")
+    result = judge(read(path), QUICK)
+    assert result.score == HONEST_POINTS
+    first, second = result.remarks
+    assert first.startswith("Cell 2 raised SyntaxError") and second.startswith("Cell 3 was left out. Python itself end")
+
+
+def test_magics_and_values_that_cannot_be_copied() -> None:
+    mine = Notebook()
+    mine.run_cell("cell 1", "%%time\n%matplotlib inline\ndef double(x):\n    return 2 * x")
+    assert mine.namespace["double"](3) == 6
+    for cell, says in (("%%bash\nls", "does not run the cell magic %%bash"), ("!ls", "the shell command !ls")):
+        with pytest.raises(Raised, match=says) as caught:
+            mine.run_cell("cell 2", cell)
+        assert caught.value.line == ""  # a line of ours would not help
+    mine.run_cell("cell 3", "import torch\ndef far(): return torch.empty(3, device='meta')")
+    answer = mine.answer({"operation": "call", "arguments": encode(["far", [], {}, False])})
+    assert "raised" in answer and "meta" in answer["raised"][1]
+
+
+def test_names_of_files_and_labs_are_no_patterns_and_no_markup(tmp_path: Path) -> None:
+    console = Console(record=True, width=160, file=io.StringIO())
+    broken = tmp_path / "[red] [x.ipynb"
+    broken.write_text("{")
+    for name in ("[/x].ipynb", broken.name):
+        assert grade.grade([tmp_path / name], None, console) == 1
+    for lab in ("**", "", "0*", "[/x]"):
+        assert grade.grade([], lab, console) == 1
+    said = console.export_text()
+    assert "[red] [x.ipynb is not a notebook" in said and "There is no lab [/x] in labs/" in said
+
+
 def test_another_kernel_is_remarked_on(lab: Any) -> None:
     path = lab({}, kernelspec={"name": "ir", "language": "R", "display_name": "R"})
     assert "kernel is for 'r'" in read(path).remarks[0]
@@ -89,6 +126,7 @@ def test_another_kernel_is_remarked_on(lab: Any) -> None:
         ("[1, 2]", "not a notebook: it has no list of cells"),
         ('{"cells": 3}', "not a notebook"),
         ("\xff\xfe".encode("utf-16"), "is not JSON"),
+        (b'\xef\xbb\xbf{"cells": 3}', "is JSON, but not a notebook"),  # a mark in front is no reason to refuse
     ],
 )
 def test_what_is_no_notebook_gets_one_sentence(tmp_path: Path, contents: str | bytes, says: str) -> None:

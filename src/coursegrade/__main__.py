@@ -2,4 +2,4 @@
 
 from coursegrade.cli import app
 
-app()
+app(prog_name="course")

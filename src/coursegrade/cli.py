@@ -77,7 +77,7 @@ def grade(
 
 @app.command()
 def regrade(
-    notebook: Annotated[Path, typer.Argument(help="The notebook, as it was handed in.")],
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="The notebook, as it was handed in.")],
     seed: Annotated[str, typer.Option(help="The seed that its report or scores.csv names.")],
     private_checks: Annotated[Path | None, typer.Option(help="The checks of your own that it was graded with.")] = None,
     trust_me: Annotated[bool, typer.Option("--trust-me", help="Grade it even without a sandbox.")] = False,

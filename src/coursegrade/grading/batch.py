@@ -29,12 +29,14 @@ from coursegrade.grading.cluster import NoCluster, graded_on_cluster
 from coursegrade.grading.gradebook import Row
 from coursegrade.grading.grading_process import Order, finished_row, lost_row, work
 from coursegrade.grading.grading_process import order as make_order
+from coursegrade.grading.plain_text import clean
 from coursegrade.grading.submissions import Found
 from coursegrade.sandbox.sandbox import LADDER, OWN_RISK, SAFE, Rung, SandboxError, open_sandbox
 
 PATIENCE = 1200.0  # seconds for one submission, well over the judge's own limits
 ATTEMPTS = 2  # a grading process that is lost may have been the machine's fault
 WRITE_EVERY = 5.0  # seconds between two versions of scores.csv
+STOPPED = 130  # the exit status of a command ended by Ctrl-C
 
 
 @dataclass
@@ -58,6 +60,8 @@ def grade_all(
 ) -> int:
     """Grade every submission below `folder` into `out`; 0 when each has its row, whatever its score, 1 if it cannot.
 
+    What was graded into `out` from elsewhere, another lab of the same class, say, keeps its rows. 130 after Ctrl-C.
+
     Without `trust_me` nothing runs unless a sandbox holds. `scheduler` is the address of a Dask cluster, whose workers
     then grade on the rung that holds here.
     """
@@ -65,47 +69,55 @@ def grade_all(
         found = submissions.find(folder, out)
         if private_checks is not None:
             private.load(private_checks)
+        if not found:
+            said = f"{folder} holds no STUDENT/LAB.ipynb, submitted/STUDENT/LAB/LAB.ipynb or STUDENT_lab_NN_LAB.ipynb."
+            console.print(escape(clean(said)))
+            return 1
         rung = _holding_rung(LADDER if trust_me else SAFE)
-    except (NotADirectoryError, private.NotChecks, SandboxError) as problem:
-        console.print(f"Nothing was graded: {escape(str(problem))}")
+        out.mkdir(parents=True, exist_ok=True)
+        order = make_order(rung, _key(out), out, private_checks)
+    except (OSError, private.NotChecks, SandboxError) as problem:
+        console.print(f"Nothing was graded: {escape(clean(str(problem)))}")
         if isinstance(problem, SandboxError):
             console.print(OWN_RISK)
         return 1
-    if not found:
-        console.print(f"{escape(str(folder))} holds no STUDENT/LAB.ipynb and no submitted/STUDENT/LAB/LAB.ipynb.")
-        return 1
-    out.mkdir(parents=True, exist_ok=True)
-    order = make_order(rung, _key(out), out, private_checks)
     rows = {each: row for each in found if (row := finished_row(each, order)) is not None}
     if rows:
         console.print(f"{len(rows)} of {len(found)} were graded before and are kept.")
     left = [each for each in found if each not in rows]
     graded = graded_on_cluster(left, order, scheduler) if scheduler else _graded(left, order, jobs)
     try:
-        _collect(graded, rows, len(found), out, console)
+        _collect(graded, rows, found, out, console)
     except NoCluster as problem:
         console.print(f"Nothing was graded: {escape(str(problem))}")
         return 1
+    except KeyboardInterrupt:
+        console.print(f"Stopped: {len(rows)} of {len(found)} are graded. The same command goes on from here.")
+        return STOPPED
     marking.export(out)
     _say(rows, rung, out, console)
     return 0
 
 
 def _collect(
-    graded: Iterator[tuple[Found, Row]], rows: dict[Found, Row], total: int, out: Path, console: Console
+    graded: Iterator[tuple[Found, Row]], rows: dict[Found, Row], found: list[Found], out: Path, console: Console
 ) -> None:
     """Add to `rows` as they come, under a progress bar, and keep scores.csv up to date."""
+    ours = {out / each.student / each.name for each in found}
+    others = [Row(**report["row"]) for path, report in gradebook.reports(out) if path.parent not in ours]
     began = written = time.monotonic()
-    with _progress(console) as bar:
-        task = bar.add_task("Grading", total=total, completed=len(rows), rate="")
-        for fresh, (each, row) in enumerate(graded, start=1):
-            rows[each] = row
-            minutes = (time.monotonic() - began) / 60
-            bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
-            if time.monotonic() - written > WRITE_EVERY:
-                gradebook.write(out / "scores.csv", rows.values())
-                written = time.monotonic()
-    gradebook.write(out / "scores.csv", rows.values())
+    try:
+        with _progress(console) as bar:
+            task = bar.add_task("Grading", total=len(found), completed=len(rows), rate="")
+            for fresh, (each, row) in enumerate(graded, start=1):
+                rows[each] = row
+                minutes = (time.monotonic() - began) / 60
+                bar.update(task, completed=len(rows), rate=f"{fresh / minutes:.0f} a minute")
+                if time.monotonic() - written > WRITE_EVERY:
+                    gradebook.write(out / "scores.csv", [*others, *rows.values()])
+                    written = time.monotonic()
+    finally:
+        gradebook.write(out / "scores.csv", [*others, *rows.values()])
 
 
 def _holding_rung(allowed: tuple[Rung, ...]) -> Rung:
@@ -159,6 +171,8 @@ def _graded(found: list[Found], order: Order, jobs: int) -> Iterator[tuple[Found
                     yield each, lost_row(each, order, "the grading process was lost while it graded this, twice")
     finally:
         for grader in graders:
+            _tell_to_end(grader)
+        for grader in graders:
             _stop(grader)
 
 
@@ -195,11 +209,16 @@ def _news(grader: Grader) -> tuple[Row | None, bool]:
     return None, False
 
 
-def _stop(grader: Grader) -> None:
-    """Close the pipe, at which a grading process ends; by force if it is still at work."""
+def _tell_to_end(grader: Grader) -> None:
+    """Close the pipe, at which a grading process ends; at once if it is still at work."""
     grader.pipe.close()
     if grader.at is not None:
         grader.process.terminate()
+
+
+def _stop(grader: Grader) -> None:
+    """Have a grading process end, by force if it does not."""
+    _tell_to_end(grader)
     grader.process.join(30)
     if grader.process.is_alive():
         grader.process.kill()
@@ -216,5 +235,5 @@ def _say(rows: dict[Found, Row], rung: Rung, out: Path, console: Console) -> Non
     )
     for each, row in rows.items():
         if row.status in ("rejected", "error"):
-            console.print(f"  {escape(row.id)}, {escape(each.path.name)}: {escape(row.reason)}")
+            console.print(f"  {escape(row.id)}, {escape(clean(each.path.name))}: {escape(row.reason)}")
     console.print(f"[dim]Scores: {escape(str(out / 'scores.csv'))}; each student's feedback lies beside it.[/]")

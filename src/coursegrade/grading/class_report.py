@@ -91,7 +91,9 @@ def write(folder: Path, names: bool, console: Console) -> int:
     for report in reports:
         entry, name = report["labs"][0], known[report["row"]["id"]]
         if entry.get("lab") is None:
-            refused.append((name, entry.get("file", ""), entry.get("problem", "")))
+            file, problem = entry.get("file", ""), entry.get("problem", "")
+            # a file's name often is its owner's
+            refused.append((name, file, problem) if names else (name, "", problem.replace(file, "the file")))
         else:
             graded[entry["lab"]].append((name, entry))
     labs = [_lab(number, entries) for number, entries in sorted(graded.items())]

@@ -47,15 +47,20 @@ def grade(paths: list[Path], lab: str | None, console: Console, terms: Terms | N
 
     0 if every notebook could be graded, whatever its score; 1 if one could not be read. The report says which.
     """
+    several = len(paths) > 1  # of any names, and perhaps of one lab
     if not paths:
-        paths = sorted((root() / "labs").glob(f"lab_{lab.zfill(2)}_*.ipynb" if lab else "lab_*.ipynb"))
+        begins = "lab_" if lab is None else f"lab_{lab.zfill(2)}_"
+        paths = [path for path in sorted((root() / "labs").glob("*.ipynb")) if path.name.startswith(begins)]
         if not paths:
             known = ", ".join(all_labs())
-            console.print(f"There is no lab {lab} in labs/; there are {known}." if lab else "labs/ holds no lab.")
+            said = "labs/ holds no lab." if lab is None else f"There is no lab {lab} in labs/; there are {known}."
+            console.print(escape(said))
             return 1
     entries, unreadable = [], 0
     for path in paths:
-        with console.status(f"Grading {path.name} …"):
+        with console.status(f"Grading {escape(clean(path.name))} …"):
+            if several:
+                console.print(f"[dim]{escape(clean(str(path)))}[/]")
             entry = _grade_one(path, console, terms or Terms())
         entries.append(entry)
         unreadable += "problem" in entry
@@ -69,7 +74,7 @@ def grade(paths: list[Path], lab: str | None, console: Console, terms: Terms | N
         console.print(f"[red]{unreadable} of {len(entries)} notebooks could not be graded; see above.[/]")
     if any(entry.get("sandbox") == "none" for entry in entries):
         console.print(f"[yellow]{UNSAFE}[/]")
-    console.print(f"[dim]Report: {_shown(file)}[/]")
+    console.print(f"[dim]Report: {escape(str(_shown(file)))}[/]")
     return 1 if unreadable else 0
 
 
@@ -125,7 +130,7 @@ def show(result: LabResult, console: Console) -> None:
         "", f"{report.explain_number(result)} Explain it", f"– / {result.lab.explain_points}", "marked by a person"
     )
     console.print(table)
-    for remark in result.submission.remarks:
+    for remark in result.remarks:
         console.print(f"[yellow]{escape(remark)}[/]")
     console.print()
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from coursegrade.grading.plain_text import cell
 from coursegrade.grading.report import write_whole
 
+MARK = "\ufeff"  # in front of a table: without it Excel takes UTF-8 for the machine's old code page
 Status = Literal["ok", "partial", "rejected", "error"]
 
 
@@ -44,7 +45,7 @@ def write(file: Path, rows: Iterable[Row]) -> None:
     table.writeheader()
     for row in sorted(rows, key=lambda each: (each.id, each.lab)):
         table.writerow({name: _shown(value) for name, value in asdict(row).items()})
-    write_whole(file, text.getvalue())
+    write_whole(file, MARK + text.getvalue())
 
 
 def reports(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

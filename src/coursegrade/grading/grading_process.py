@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -119,8 +120,10 @@ def grade_one(found: Found, order: Order, sandbox: LazySandbox, limits: Limits |
 
 def lost_row(found: Found, order: Order, problem: str) -> Row:
     """Return the row of a submission that could not be graded through no fault of its own, and note it."""
-    entry = report.rejected(found.path, problem)
-    return _kept(found, order, entry, _row(found, order, "error", problem), "")
+    row = _row(found, order, "error", problem)
+    with contextlib.suppress(OSError):  # a full disk, say, may be the very problem
+        _kept(found, order, report.rejected(found.path, problem), row, "")
+    return row
 
 
 def _row(found: Found, order: Order, status: Status, reason: str) -> Row:

@@ -58,6 +58,7 @@ class LabResult:
     seconds: float = 0.0
     task_seconds: list[float] = field(default_factory=list)
     log: str = ""  # the beginning of what the notebook printed
+    remarks: tuple[str, ...] = ()  # on the notebook as a whole, for its owner
     unasked: int = 0  # tasks that no verdict was reached on: time was up, or the process was lost
     private: frozenset[str] = frozenset()  # the tasks that an instructor added; their reasons are not for students
 
@@ -180,6 +181,7 @@ class Session:
         self.left_out: dict[int, str] = {}  # position of a cell that is not run again, and why
         self.errors: dict[str, Raised] = {}  # what each task's cell raised, by task
         self.lost: dict[str, str] = {}  # the task whose cell took the process down, and how
+        self.remarks = {-number: each for number, each in enumerate(submission.remarks)}  # by cell, those on none first
         self.log = ""
         self.unasked = 0
 
@@ -211,11 +213,15 @@ class Session:
             except Raised as error:
                 if cell.task:
                     self.errors[cell.task] = error
+                elif error.kind == "SyntaxError":  # others are usual where the tasks before are not solved yet
+                    self.remarks[cell.position] = f"Cell {cell.position} raised {error}."
             except ChannelError as error:
                 why = self._how_it_ended(error, self.limits.cell, "cell", self.sandbox.end())
                 self.left_out[cell.position] = why
                 if cell.task:
                     self.lost[cell.task] = why
+                else:
+                    self.remarks[cell.position] = f"Cell {cell.position} was left out. {why}"
                 raise
 
     def decide(self, task: Task) -> Outcome:
@@ -280,7 +286,7 @@ class Session:
             return f"The lab's time was up: {self.limits.lab:g} s for all its cells and tasks"
         if isinstance(error, TooLate):
             seconds = min(seconds, self.limits.task)
-            return f"One {what} ran longer than {seconds:g} s and was stopped; is there a loop that never ends?"
+            return f"One {what} ran longer than {seconds:g} s and was stopped: probably a loop that never ends"
         if isinstance(error, OutOfTurn):
             return f"Your code was stopped in one {what}: {error}"
         return f"Python itself ended in the middle of one {what} ({error})"
@@ -338,4 +344,5 @@ def judge(
         session.close()
     result.seconds, result.log = round(time.monotonic() - began, 3), session.log
     result.unasked = session.unasked
+    result.remarks = tuple(map(clean, session.remarks.values()))
     return result

@@ -44,7 +44,7 @@ def export(out: Path) -> None:
     for lab, reports in by_lab.items():
         table = out / FOLDER / f"lab_{lab}.csv"
         table.parent.mkdir(exist_ok=True)
-        given = {(line["id"], line["submission"], line["task"]): line for line in _lines(table)}
+        given = {tuple(line.get(name) for name in COLUMNS[:3]): line for line in _lines(table)}
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -56,7 +56,7 @@ def export(out: Path) -> None:
                 writer.writerow({**line, **{name: cell(known.get(name) or "") for name in ("points", "comment")}})
                 whose = f"{_in_markdown(report['row']['id'])}, {_in_markdown(path.parent.name)}"
                 words.append(f"## {whose}\n\n{_fenced(part['answer'])}\n")
-        write_whole(table, text.getvalue())
+        write_whole(table, gradebook.MARK + text.getvalue())
         write_whole(table.with_suffix(".md"), "\n".join(words))
 
 
@@ -97,16 +97,27 @@ def _line(path: Path, report: dict[str, Any], part: dict[str, Any]) -> dict[str,
 
 
 def _lines(table: Path) -> list[dict[str, str]]:
+    """Return the lines of a table, also of one that a spreadsheet saved with semicolons, in Windows' code page."""
     try:
-        return list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8-sig"))))
+        data = table.read_bytes()
     except OSError:
         return []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    comma = "," in text.partition("\n")[0]
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="," if comma else ";"))
 
 
 def _mark(line: dict[str, str], places: Any, where: str) -> tuple[dict[str, Any], float | None, str]:
     part = places.get(tuple(line.get(name) for name in COLUMNS[:3]))
     if part is None:
-        raise NoMark(f"{where}: there is no such submission; its first three columns are to stay as they were.")
+        said = ", ".join(str(line.get(name)) for name in COLUMNS[:3])
+        raise NoMark(
+            f"{where}: there is no submission {clean(said)}. The first three columns are to stay as they were; a "
+            "spreadsheet keeps an id such as 0042 if you import the file with these columns as text."
+        )
     said = (line.get("points") or "").strip().replace(",", ".")
     if not said:
         return part, None, clean(line.get("comment") or "")

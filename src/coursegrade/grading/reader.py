@@ -95,7 +95,7 @@ def _parse(data: bytes, name: str) -> dict[str, Any]:
     if not data.strip():
         raise Unreadable(f"{name} is empty.")
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = json.loads(data.decode("utf-8-sig"))  # some editors on Windows write a mark in front
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         detail = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
         raise Unreadable(f"{name} is not a notebook: its text is not JSON{detail}.") from None

@@ -83,7 +83,7 @@ def entry(result: LabResult) -> dict[str, Any]:
             }
         ],
         "fingerprint": fingerprint.of(result.submission.cells),
-        "remarks": [clean(remark) for remark in result.submission.remarks],
+        "remarks": list(result.remarks),
     }
 
 

@@ -42,6 +42,7 @@ def command(reachable: Reachable, scratch: Path, program: list[str]) -> list[str
             line += ["--dev-bind-try", node, node]
         for folder in gpu_devices.READ_BY_CUDA:
             line += [] if folder.startswith("/proc") else ["--ro-bind-try", folder, folder]
+    line += ["--dev-bind", "/dev/null", "/dev/zero"]  # for kernels without Landlock; why: `reachable.DEVICES`
     line += ["--remount-ro", "/dev", "--bind", str(scratch), str(scratch)]
     for path in map(Path, reachable.read):
         if path.is_relative_to(scratch):  # the folder that holds it can be written; it cannot

@@ -121,6 +121,8 @@ def _decode_array(kind: str, dtype: str, shape: list[int], data: bytes) -> Any:
 
     if dtype not in DTYPES or not all(type(n) is int and n >= 0 for n in shape) or len(shape) > 16:
         raise ChannelError("an array of an unknown dtype or shape")
+    if dtype == "bool":  # other bytes than 0 and 1 would make values that are neither equal nor unequal to True
+        data = (np.frombuffer(data, dtype="uint8") != 0).tobytes()
     if kind == "ndarray":
         if math.prod(shape) * np.dtype(dtype).itemsize != len(data):
             raise ChannelError("an array whose bytes do not fit its shape")

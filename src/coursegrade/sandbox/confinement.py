@@ -84,7 +84,7 @@ def confine(walls: Walls, private: Path) -> None:
             rules.restrict()
         if walls.filter:
             held_back = walls.landlock and landlock.scopes_signals(version)
-            seccomp.install(None if held_back else os.getpid())
+            seccomp.install(None if held_back else os.getpid(), walls.gpu)
     except OSError as error:
         raise CannotConfine(str(error)) from None
 

@@ -53,11 +53,11 @@ def _threads(process: int) -> int:
 
 
 def memory(processes: Iterable[int]) -> int:
-    """Return the bytes of memory that these processes hold: their own pages and shared memory, not mapped files."""
+    """Return the bytes of memory that these processes hold: their own pages, shared memory, page tables; no files."""
     total = 0
     for process in processes:
         for line in _lines(process, "status"):
-            if line.startswith(("RssAnon:", "RssShmem:")):
+            if line.startswith(("RssAnon:", "RssShmem:", "VmPTE:")):
                 total += int(line.split()[1]) << 10
     return total
 

@@ -53,6 +53,8 @@ NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag of clone
 SIGNAL_OWNER = (8, 10, 15)  # fcntl's F_SETOWN, F_SETSIG, F_SETOWN_EX: they let the kernel signal others for us
 TERMINAL_AND_OWNER = (0x5412, 0x541C, 0x8901, 0x8902)  # ioctl's TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP
 SOCKET_TYPE, STREAM = 0xF, 1  # a datagram pair could still send to others' sockets
+# Memory that is shared and of no file is in no process's size once it is unmapped in part: nobody could watch it.
+MAPPING, SHARED_AND_ANONYMOUS = 0x2F, 0x21  # mmap's MAP_TYPE and MAP_ANONYMOUS; MAP_SHARED and MAP_ANONYMOUS
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def equal(value: int, if_true: int, if_false: int) -> Instruction:
     return Instruction(0x15, value, if_true, if_false)
 
 
-def program(machine: str, own_process: int | None) -> list[Instruction]:
+def program(machine: str, own_process: int | None, gpu: bool = False) -> list[Instruction]:
     """Return the filter for a machine ("x86_64", "aarch64").
 
-    With `own_process`, signals go to that process only: for kernels whose Landlock does not hold them back.
+    With `own_process`, signals go to that process only: for kernels whose Landlock does not hold them back. With `gpu`,
+    memory may be shared without a file, for NVIDIA's driver may need to.
     """
     numbers = NUMBERS[machine]
     lines = [load(4), equal(AUDIT_ARCHITECTURE[machine], 1, 0), give(KILL_PROCESS), load(0)]
@@ -100,6 +103,9 @@ def program(machine: str, own_process: int | None) -> list[Instruction]:
     for name, argument, values in (("fcntl", 1, SIGNAL_OWNER), ("ioctl", 1, TERMINAL_AND_OWNER)):
         lines += _argument(numbers[name], argument, [line for v in values for line in (equal(v, 0, 1), give(REFUSE))])
     lines += _argument(numbers["socketpair"], 1, [Instruction(0x54, SOCKET_TYPE), equal(STREAM, 1, 0), give(REFUSE)])
+    if not gpu:
+        shared = [Instruction(0x54, MAPPING), equal(SHARED_AND_ANONYMOUS, 0, 1), give(REFUSE)]
+        lines += _argument(numbers["mmap"], 3, shared)
     for name in ("prlimit64", "sched_setaffinity"):  # of itself only; 0 means itself
         lines += _argument(numbers[name], 0, [equal(0, 1, 0), give(REFUSE)])
     # Only Landlock ABI 3 and later guards this call; opening a file to truncate it is guarded by all.
@@ -121,9 +127,9 @@ def supported() -> bool:
     return platform.machine() in NUMBERS
 
 
-def install(own_process: int | None) -> None:
+def install(own_process: int | None, gpu: bool) -> None:
     """Filter this process's calls, and its children's, for ever; OSError if the kernel refuses."""
-    lines = program(platform.machine(), own_process)
+    lines = program(platform.machine(), own_process, gpu)
     code = ctypes.create_string_buffer(b"".join(line.packed() for line in lines))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(lines), ctypes.addressof(code)))
     set_process(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(header))

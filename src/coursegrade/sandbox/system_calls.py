@@ -19,7 +19,7 @@ NUMBERS = {
         fsconfig=431 fsetxattr=190 fsmount=432 fsopen=430 fspick=433 futimesat=261 init_module=175
         io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioctl=16 ioperm=173 iopl=172 ioprio_set=251
         kcmp=312 kexec_file_load=320 kexec_load=246 keyctl=250 kill=62 lchown=94 listen=50 lookup_dcookie=212
-        lremovexattr=198 lsetxattr=189 memfd_create=319 memfd_secret=447 migrate_pages=256 mknod=133 mknodat=259
+        lremovexattr=198 lsetxattr=189 memfd_create=319 memfd_secret=447 migrate_pages=256 mknod=133 mmap=9 mknodat=259
         modify_ldt=154 mount=165 mount_setattr=442 move_mount=429 move_pages=279 mq_getsetattr=245 mq_notify=244
         mq_open=240 mq_timedreceive=243 mq_timedsend=242 mq_unlink=241 msgctl=71 msgget=68 msgrcv=70 msgsnd=69
         name_to_handle_at=303 nfsservctl=180 open_by_handle_at=304 open_tree=428 perf_event_open=298 pidfd_getfd=438
@@ -39,7 +39,7 @@ NUMBERS = {
         fsetxattr=7 fsmount=432 fsopen=430 fspick=433 init_module=105 io_uring_enter=426 io_uring_register=427
         io_uring_setup=425 ioctl=29 ioprio_set=30 kcmp=272 kexec_file_load=294 kexec_load=104 keyctl=219 kill=129
         listen=201 lookup_dcookie=18 lremovexattr=15 lsetxattr=6 memfd_create=279 memfd_secret=447 migrate_pages=238
-        mknodat=33 mount=40 mount_setattr=442 move_mount=429 move_pages=239 mq_getsetattr=185 mq_notify=184
+        mknodat=33 mmap=222 mount=40 mount_setattr=442 move_mount=429 move_pages=239 mq_getsetattr=185 mq_notify=184
         mq_open=180 mq_timedreceive=183 mq_timedsend=182 mq_unlink=181 msgctl=187 msgget=186 msgrcv=188 msgsnd=189
         name_to_handle_at=264 nfsservctl=42 open_by_handle_at=265 open_tree=428 perf_event_open=241 pidfd_getfd=438
         pidfd_open=434 pidfd_send_signal=424 pivot_root=41 prlimit64=261 process_madvise=440 process_mrelease=448

@@ -13,6 +13,7 @@ import functools
 import linecache
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from coursegrade.sandbox.channel import Channel, ChannelError, NotAMessage, decode, encode
@@ -20,18 +21,23 @@ from coursekit.student import Bench, Raised, raised
 
 
 class NotebookShell:
-    """Stands in for IPython's shell where a cell uses a magic: line magics do nothing, the rest says so."""
+    """Stands in for IPython's shell where a cell uses a magic: line magics do nothing, %%time only runs its cell."""
+
+    def __init__(self, run: Callable[[str], None]) -> None:
+        self.run = run
 
     def run_line_magic(self, *arguments: Any, **keywords: Any) -> None:
         """Ignore `%matplotlib inline` and its like."""
 
-    def run_cell_magic(self, name: str, *arguments: Any) -> None:
-        """Refuse `%%bash` and its like."""
-        raise RuntimeError(f"the grader does not run the cell magic %%{name}")
+    def run_cell_magic(self, name: str, line: str, source: str) -> None:
+        """Run the cell below `%%time` and `%%capture`; refuse `%%bash` and its like."""
+        if name not in ("time", "capture"):
+            raise Raised("RuntimeError", f"the grader does not run the cell magic %%{name}")
+        self.run(source)
 
     def system(self, command: str) -> None:
         """Refuse `!command`."""
-        raise RuntimeError(f"the grader does not run the shell command !{command}")
+        raise Raised("RuntimeError", f"the grader does not run the shell command !{command}")
 
     getoutput = system
 
@@ -42,19 +48,26 @@ class Notebook:
     def __init__(self) -> None:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        shell = NotebookShell()
+        shell = NotebookShell(self._execute)
         self.namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
         self.namespace["get_ipython"] = lambda: shell
         self.namespace["display"] = lambda *things, **keywords: None
         self.transform = TransformerManager().transform_cell
         self.bench = Bench(self.namespace)
+        self.cell = ""  # the name of the one that runs
+
+    def _execute(self, source: str) -> None:
+        python = self.transform(source)
+        linecache.cache[self.cell] = (len(python), None, python.splitlines(True), self.cell)
+        exec(compile(python, self.cell, "exec"), self.namespace)
 
     def run_cell(self, name: str, source: str) -> None:
         """Execute one cell; Raised if it does not compile or raises."""
+        self.cell = name
         try:
-            python = self.transform(source)
-            linecache.cache[name] = (len(python), None, python.splitlines(True), name)
-            exec(compile(python, name, "exec"), self.namespace)
+            self._execute(source)
+        except Raised:
+            raise
         except SyntaxError as error:
             line = (error.text or "").strip()
             raise Raised("SyntaxError", f"{error.msg} (line {error.lineno} of the cell)", line) from None
@@ -63,8 +76,8 @@ class Notebook:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what one message asks and describe the result, or what was raised, as the reply."""
+        arguments = decode(request["arguments"])
         try:
-            arguments = decode(request["arguments"])
             if request["operation"] == "run_cell":
                 self.run_cell(*arguments)
                 return {"value": encode(None)}
@@ -75,6 +88,8 @@ class Notebook:
             return {"raised": ["SystemExit", "the code asked Python to exit", ""]}
         except KeyboardInterrupt:
             return {"raised": ["KeyboardInterrupt", "", ""]}
+        except Exception as error:  # a value that cannot be copied, such as a nested or meta tensor
+            return {"raised": [type(error).__name__[:80], str(error)[:2000], ""]}
 
 
 def serve(channel: Channel) -> None:
