@@ -39,10 +39,21 @@ def _models() -> Iterator[tuple[str, bytes | tuple[bytes, list[Ranges]]]]:
     yield from _attributes()
     yield from _types()
     yield from _contradictions()
+    yield from _dimensions()
     yield from _quantized()
     yield from _graphs()
     yield from _weights()
     yield from _at_build()
+
+
+def _dimensions() -> Iterator[tuple[str, bytes | tuple[bytes, list[Ranges]]]]:
+    yield "argmax_of_a_list", one("ArgMax", (5,), out=INT64, axis=0)
+    yield "softmax_of_a_list", one("Softmax", (5,), axis=0)
+    yield "lppool_over_one_dimension", one("LpPool", (1, 2, 9), kernel_shape=[3])
+    ranges: list[Ranges] = [{"x": ((1, 2, 4, 4), (1, 2, 4, 4), (1, 2, 4, 4))}]
+    kernel = ones("w", 2, 3, 3, 3)
+    yield "deconvolution_of_unknown_channels", (one("ConvTranspose", (1, "c", 4, 4), [kernel]), ranges)
+    yield "eye_like_of_unknown_size", (one("EyeLike", ("n", 4)), [{"x": ((1, 4), (4, 4), (4, 4))}])
 
 
 def _unsupported() -> Iterator[tuple[str, bytes]]:

@@ -52,6 +52,7 @@ def _models() -> Iterator[tuple[str, bytes | tuple[bytes, list[Ranges]]]]:
     yield from _shapes()
     yield from _types()
     yield from _bfloat16_beyond_onnx()
+    yield from _without_a_kernel_of_their_own()
     yield from _quantized()
     yield from _control_flow()
     yield from _forms()
@@ -266,6 +267,19 @@ def _types() -> Iterator[tuple[str, bytes]]:
     mixed = [node("Cast", "x", "h", to=HALF), node("Mul", "h h", "m"), node("Cast", "m", "y", "back", to=FLOAT)]
     yield "half_in_the_middle", model(mixed, [value("x")], [value("y", FLOAT, None)])
     yield "pow_integer_exponent", one("Pow", (2, 3), [tensor("e", 2, INT64)])
+
+
+def _without_a_kernel_of_their_own() -> Iterator[tuple[str, bytes]]:
+    """Forms that ONNX Runtime's CPU kernels lack: execution.lowering says them in others."""
+    yield "relu_of_int64", one("Relu", (2, 3), kind=INT64)
+    more = [value("a", BOOL, (2, 3)), value("b", BOOL, (1, 3))]
+    yield "where_of_truth_values", one("Where", (2, 3), kind=BOOL, more=more)
+    numbers = [tensor("depth", 4, INT64), tensor("two", [0.0, 1.0])]
+    yield "one_hot_of_int32", one("OneHot", (2,), numbers, INT32, out=FLOAT)
+    yield "random_normal_like", one("RandomNormalLike", (2, 3))
+    grid = [value("grid", FLOAT, (1, 2, 5, 2))]
+    yield "grid_sample_bicubic_of_opset_16", one("GridSample", more=grid, opset=16, mode="bicubic")
+    yield "grid_sample_bilinear_of_opset_16", one("GridSample", more=grid, opset=16)
 
 
 def _quantized() -> Iterator[tuple[str, bytes]]:

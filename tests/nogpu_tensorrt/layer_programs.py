@@ -28,7 +28,7 @@ class Program:
     """A layer: what is added to the network for the inputs, and the same in PyTorch."""
 
     build: Callable[..., Any]  # (trt, network, *input tensors) -> layer
-    reference: Callable[..., Any]  # (*torch tensors) -> tensor or tensors
+    reference: Callable[..., Any] | None  # (*torch tensors) -> tensor or tensors; None: a test of its own computes it
     inputs: tuple[np.ndarray, ...] = field(default_factory=lambda: (numbers(2, 3, 8, 8),))
     tolerance: float = 1e-5
 
@@ -41,7 +41,7 @@ IMAGE = numbers(2, 3, 8, 8)
 GRID = np.clip(numbers(2, 4, 5, 2), -1.2, 1.2)
 
 
-def program(reference: Callable[..., Any], *inputs: np.ndarray, tolerance: float = 1e-5) -> Callable[..., Any]:
+def program(reference: Callable[..., Any] | None, *inputs: np.ndarray, tolerance: float = 1e-5) -> Callable[..., Any]:
     def keep(build: Callable[..., Any]) -> Callable[..., Any]:
         given = (inputs,) if inputs else ()
         PROGRAMS[build.__name__] = Program(build, reference, *given, tolerance=tolerance)
@@ -416,6 +416,13 @@ def fill_with_steps_from_inputs(trt: Any, network: Any, start: Any, steps: Any) 
 def gather_with_a_leading_dimension(trt: Any, network: Any, x: Any, indices: Any) -> Any:
     layer = network.add_gather(x, indices, 2)
     layer.num_elementwise_dims = 1
+    return layer
+
+
+@program(None, numbers(1, 6, 4), numbers(1, 6, 2))
+def non_maximum_suppression(trt: Any, network: Any, boxes: Any, scores: Any) -> Any:
+    layer = network.add_nms(boxes, scores, constant(trt, network, np.array(3, np.int32)))
+    assert (layer.topk_box_limit, layer.bounding_box_format) == (5000, trt.BoundingBoxFormat.CORNER_PAIRS)
     return layer
 
 

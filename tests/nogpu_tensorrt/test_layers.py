@@ -34,10 +34,11 @@ def run(builder: Any, network: Any, inputs: tuple[np.ndarray, ...]) -> list[np.n
     return outputs
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", [name for name, program in PROGRAMS.items() if program.reference is not None])
 def test_a_layer_computes_what_pytorch_computes(name: str) -> None:
     program = PROGRAMS[name]
     builder, network, layer = build(trt, program)
+    assert program.reference is not None
     expected = program.reference(*(torch.from_numpy(array.copy()) for array in program.inputs))
     expected = expected if isinstance(expected, tuple) else (expected,)
     for index, (ours, theirs) in enumerate(zip(run(builder, network, program.inputs), expected, strict=True)):

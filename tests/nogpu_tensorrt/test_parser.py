@@ -87,6 +87,7 @@ def comparable() -> list[Any]:
         "attribute_that",
         "dynamic_height",
         "standard_operator",
+        "random_normal",
     )
     quantized = ("quantize_without_anything", "quantize_uint8", "quantize_without_zero_point")
     shapes_from_inputs = ("shape_tensor_as_input", "resize_to_another_tensors_size")

@@ -52,6 +52,58 @@ def test_nonsense_with_a_right_checksum_is_refused_too(content: bytes) -> None:
         assert engine is None and "cannot be read" in errors[0]
 
 
+class Writer(trt.IStreamWriter):
+    def __init__(self, at_most: int = 1 << 30) -> None:
+        trt.IStreamWriter.__init__(self)
+        self.content, self.at_most = b"", at_most
+
+    def write(self, data: bytes) -> int:
+        self.content += data[: self.at_most]
+        return min(len(data), self.at_most)
+
+
+class Reader(trt.IStreamReaderV2):
+    """Gives a plan in pieces of at most 1000 bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        trt.IStreamReaderV2.__init__(self)
+        self.content, self.position = content, 0
+
+    def read(self, num_bytes: int, stream: int) -> bytes:
+        piece = self.content[self.position : self.position + min(num_bytes, 1000)]
+        self.position += len(piece)
+        return piece
+
+    def seek(self, offset: int, where: trt.SeekPosition) -> bool:
+        self.position = offset
+        return True
+
+
+def test_a_plan_goes_through_streams_of_your_own() -> None:
+    log = Recorder()
+    builder = trt.Builder(log)
+    network = builder.create_network(0)
+    layer = network.add_identity(network.add_input("x", trt.float32, (4,)))
+    network.mark_output(layer.get_output(0))
+    writer = Writer()
+    assert builder.build_serialized_network_to_stream(network, builder.create_builder_config(), writer)
+    for engine in (
+        trt.Runtime(log).deserialize_cuda_engine(Reader(writer.content)),
+        trt.Runtime(log).deserialize_cuda_engine(stream_reader_v2=Reader(writer.content)),
+        trt.Runtime(log).deserialize_cuda_engine(writer.content),
+    ):
+        assert engine is not None and engine[0] == "x"
+    assert not builder.build_serialized_network_to_stream(network, builder.create_builder_config(), Writer(5))
+    assert "Writer.write returned 5 for a piece of" in log.errors[-1]
+    assert trt.Runtime(log).deserialize_cuda_engine(Reader(writer.content[:-1])) is None
+    assert "header.size == blobSize failed" in log.errors[-1]
+    assert trt.Runtime(log).deserialize_cuda_engine(Reader(b"")) is None
+    with pytest.raises(TypeError, match="a subclass of trt"):
+        builder.build_serialized_network_to_stream(network, builder.create_builder_config(), open)
+    with pytest.raises(NotImplementedError, match="must define write"):
+        trt.IStreamWriter().write(b"", 0)
+
+
 def test_other_things_than_bytes_are_refused() -> None:
     with pytest.raises(TypeError, match="the plan's bytes are expected, not str"):
         trt.Runtime(Recorder()).deserialize_cuda_engine("model.plan")

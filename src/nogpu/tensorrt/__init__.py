@@ -43,7 +43,7 @@ from nogpu.tensorrt.engine import ICudaEngine, IRuntimeConfig, ISerializationCon
 from nogpu.tensorrt.host_memory import IHostMemory
 from nogpu.tensorrt.inspector import EngineInspector
 from nogpu.tensorrt.logger import ILogger, Logger
-from nogpu.tensorrt.network import arranging, making, pointwise, quantizing, reducing, windows
+from nogpu.tensorrt.network import arranging, detecting, making, pointwise, quantizing, reducing, windows
 from nogpu.tensorrt.network.definition import INetworkDefinition
 from nogpu.tensorrt.network.layer import ILayer
 from nogpu.tensorrt.network.tensor import ITensor
@@ -61,6 +61,7 @@ from nogpu.tensorrt.profiles import IOptimizationProfile
 from nogpu.tensorrt.progress import IProgressMonitor
 from nogpu.tensorrt.reporting import IErrorRecorder
 from nogpu.tensorrt.runtime import Runtime
+from nogpu.tensorrt.streaming import IStreamReaderV2, IStreamWriter
 from nogpu.tensorrt.timing_cache import ITimingCache, TimingCacheKey, TimingCacheValue
 from nogpu.tensorrt.version import VERSION as __version__
 from nogpu.tensorrt.weights import Weights
@@ -69,7 +70,7 @@ bool = bool_
 
 _layers = {
     name: kind
-    for room in (arranging, making, pointwise, quantizing, reducing, windows)
+    for room in (arranging, detecting, making, pointwise, quantizing, reducing, windows)
     for name, kind in vars(room).items()
     if isinstance(kind, type) and issubclass(kind, ILayer) and name.startswith("I")
 }
@@ -103,6 +104,8 @@ __all__ = [
     "IProgressMonitor",
     "IRuntimeConfig",
     "ISerializationConfig",
+    "IStreamReaderV2",
+    "IStreamWriter",
     "ITensor",
     "ITimingCache",
     "Logger",

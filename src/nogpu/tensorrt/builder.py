@@ -26,6 +26,7 @@ from nogpu.tensorrt.profiles import IOptimizationProfile
 from nogpu.tensorrt.progress import Cancelled, Phase
 from nogpu.tensorrt.reporting import Failure, Reporter, Reporting
 from nogpu.tensorrt.settings import Settings
+from nogpu.tensorrt.streaming import IStreamWriter, write_plan
 from nogpu.tensorrt.timing_cache import ITimingCache, entries_of
 
 WHERE = "IBuilder::buildSerializedNetwork"
@@ -174,8 +175,18 @@ class Builder(WithBlock, Reporting):
     def build_serialized_network_to_stream(
         self, network: INetworkDefinition, config: IBuilderConfig, writer: Any
     ) -> bool:
-        """Refuse: write the bytes of `build_serialized_network` yourself."""
-        raise not_implemented("Builder.build_serialized_network_to_stream", "use build_serialized_network")
+        """Build, and give the plan to your writer in pieces. Say whether that went well: the logger has the reason."""
+        if not isinstance(writer, IStreamWriter):
+            raise TypeError(f"writer is a subclass of trt.IStreamWriter, not {writer!r}")
+        content = self.build_serialized_network(network, config)
+        if content is None:
+            return False
+        try:
+            write_plan(writer, bytes(memoryview(content)))
+        except Failure as failure:
+            failure.report_to(self._reporter)
+            return False
+        return True
 
 
 def settings_of(config: IBuilderConfig, network_name: str, threads: int) -> Settings:

@@ -188,8 +188,7 @@ class IBuilderConfig(Made, WithBlock):
     # The timing cache
 
     def create_timing_cache(self, serialized_timing_cache: Any) -> ITimingCache | None:
-        """Return a timing cache of these bytes; an empty one for b"". None, with a message, for bytes of "
-        "another kind."""
+        """Return a timing cache of these bytes; an empty one for b"". None, with a message, for other bytes."""
         return ITimingCache._read(bytes(serialized_timing_cache), self._reporter)
 
     def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
@@ -289,7 +288,7 @@ class IBuilderConfig(Made, WithBlock):
 
     build_route = _Noted(str, "", "The build route: taken note of.")
     remote_auto_tuning_config = _Noted(str, "", "Where tactics are tuned remotely: taken note of.")
-    DLA_core = _Noted(int, 0, "The DLA core: taken note of.")
+    DLA_core = _Noted(int, -1, "The DLA core: taken note of.")
     engine_capability = _Noted(EngineCapability, EngineCapability.STANDARD, "The kind of engine: taken note of.")
     hardware_compatibility_level = _Noted(
         HardwareCompatibilityLevel, HardwareCompatibilityLevel.NONE, "On which GPUs it shall run: taken note of."

@@ -90,7 +90,7 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
     def set_input_shape(self, name: str, shape: Any) -> bool:
         """Set the shape of an input for the next runs. False, with a message, when the profile does not allow it."""
         where = "IExecutionContext::setInputShape"
-        found = self._engine._tensor("setInputShape", name)
+        found = self._engine._tensor("setInputShape", name, "IExecutionContext")
         if found is None:
             return False
         wanted, expected = tuple(Dims(shape)), found["shape"]
@@ -144,7 +144,7 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
 
         Such a size is for an output allocator to hear, before and after the run.
         """
-        found = self._engine._tensor("getTensorShape", name)
+        found = self._engine._tensor("getTensorShape", name, "IExecutionContext")
         if found is None:
             return Dims()
         if name in self._shapes:
@@ -196,7 +196,7 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
 
         `int(allocation)` of PyCUDA, `array.ctypes.data` of NumPy, `tensor.data_ptr()` of torch on the CPU.
         """
-        if self._engine._tensor("setTensorAddress", name) is None:
+        if self._engine._tensor("setTensorAddress", name, "IExecutionContext") is None:
             return False
         address = _address(memory)
         if self._addresses.get(name) != address:
@@ -210,13 +210,15 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
 
     def set_output_allocator(self, name: str, output_allocator: IOutputAllocator) -> bool:
         """Let your allocator give the memory of an output once its size is known."""
-        found = self._engine._tensor("setOutputAllocator", name)
+        found = self._engine._tensor("setOutputAllocator", name, "IExecutionContext")
         if found is None or found["mode"] == TensorIOMode.INPUT.name:
             return False
         if output_allocator is None:
             self._allocators.pop(name, None)
-        else:
+        elif isinstance(output_allocator, IOutputAllocator):
             self._allocators[name] = output_allocator
+        else:
+            raise TypeError(f"output_allocator is a subclass of trt.IOutputAllocator, not {output_allocator!r}")
         return True
 
     def get_output_allocator(self, name: str) -> IOutputAllocator | None:
@@ -238,8 +240,7 @@ class IExecutionContext(Enqueue, Made, WithBlock, Reporting):
 
     @property
     def enqueue_emits_profile(self) -> bool:
-        """Whether each run reports to the profiler by itself, and so waits for its end; else "
-        "`report_to_profiler` does."""
+        """Whether each run reports to the profiler, and so waits for its end; else `report_to_profiler` does."""
         return self._emits_profile
 
     @enqueue_emits_profile.setter

@@ -56,6 +56,8 @@ def storage(kind: DataType) -> np.dtype[Any]:
 
 def to_onnx(kind: DataType) -> ir.DataType:
     """Return ONNX's type. Raises TypeError where it has none."""
+    if not isinstance(kind, DataType):
+        raise TypeError(f"an element type is a trt.DataType such as trt.float32, not {kind!r}")
     if kind not in _ONNX:
         raise TypeError(f"ONNX has no element type for {kind}")
     return _ONNX[kind]
@@ -76,7 +78,8 @@ def from_numpy(kind: np.dtype[Any]) -> DataType:
     try:
         return from_onnx(ir.DataType.from_numpy(kind))
     except TypeError:
-        raise TypeError(f"Could not convert NumPy datatype to TensorRT datatype: {kind}") from None
+        cure = ": use .astype(np.float32)" if kind == np.float64 else ""
+        raise TypeError(f"Could not convert NumPy datatype to TensorRT datatype: {kind}{cure}") from None
 
 
 def word(kind: DataType) -> str:

@@ -81,12 +81,12 @@ class ICudaEngine(Made, WithBlock, Reporting):
         self._names = list(self._tensors)
         self._types = {name: DataType[tensor["dtype"]] for name, tensor in self._tensors.items()}
 
-    def _tensor(self, method: str, name: str) -> dict[str, Any] | None:
+    def _tensor(self, method: str, name: str, owner: str = "ICudaEngine") -> dict[str, Any] | None:
         """Return a tensor's facts; None, with a message, for a name that there is not."""
         found = self._tensors.get(name)
         if found is None:
             text = f"Given invalid tensor name: {name}. Get valid tensor names with getIOTensorName()"
-            self._reporter.error(f"ICudaEngine::{method}", 3, text)
+            self._reporter.error(f"{owner}::{method}", 3, text)
         return found
 
     # What goes in and out
@@ -105,6 +105,8 @@ class ICudaEngine(Made, WithBlock, Reporting):
         return None
 
     def __getitem__(self, arg0: int) -> str:
+        if not isinstance(arg0, int):
+            raise TypeError(f"an engine is indexed by whole numbers, which gives names, not by {arg0!r}")
         if not 0 <= arg0 < len(self._names):
             raise IndexError("Out of bounds")
         return self._names[arg0]
@@ -228,7 +230,7 @@ class ICudaEngine(Made, WithBlock, Reporting):
 
     @property
     def device_memory_size_v2(self) -> int:
-        """The largest profile's inputs and outputs in bytes: a bound that says what a context deals with."""
+        """The bytes of the inputs at the largest profile's largest shapes: a context here has no memory to be given."""
         return max(self.get_device_memory_size_for_profile_v2(k) for k in range(self.num_optimization_profiles))
 
     def get_device_memory_size_for_profile_v2(self, profile_index: int) -> int:
@@ -271,6 +273,8 @@ class ICudaEngine(Made, WithBlock, Reporting):
         runtime_config: IRuntimeConfig | None = None,
     ) -> IExecutionContext:
         """Return a context: it holds shapes and addresses, and runs the engine. One per thread."""
+        if not (strategy is None or isinstance(strategy, (ExecutionContextAllocationStrategy, IRuntimeConfig))):
+            raise TypeError(f"strategy is a trt.ExecutionContextAllocationStrategy, not {strategy!r}")
         config = (
             runtime_config if runtime_config is not None else strategy if isinstance(strategy, IRuntimeConfig) else None
         )

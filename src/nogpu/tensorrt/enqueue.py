@@ -7,6 +7,7 @@ not in use at all, the call itself does it.
 from __future__ import annotations
 
 import operator
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def _prepare(context: IExecutionContext, where: str, addresses: dict[str, int], 
             late.update((name, made[name]) for name in late)
             return True
         except Exception as error:  # in a stream's thread: nobody would hear it
-            reporter.error(where, 7, f"The engine failed while it ran: {type(error).__name__}: {error}")
+            reporter.error(where, 7, f"The engine failed while it ran: {_words(error)}")
         return False
 
     return _Run(work, late, dict(addresses), stream)
@@ -135,6 +136,7 @@ def _views(context: IExecutionContext, where: str, addresses: dict[str, int], st
         _require_address(where, "input", name, addresses)
     checked: dict[str, tuple[int, int]] = {}
     inputs = {name: _view(context, where, name, context._shapes[name], addresses, checked) for name in context._inputs}
+    _check_values(context, where, addresses)
     shapes = context._output_shapes(addresses)
     outputs: dict[str, np.ndarray | None] = {}
     for name in context._engine._names[len(context._inputs) :]:
@@ -156,6 +158,24 @@ def _views(context: IExecutionContext, where: str, addresses: dict[str, int], st
     if not context._allocators and not context._shape_tensors():
         context._views = (dict(addresses), inputs, outputs, checked)
     return inputs, outputs
+
+
+def _words(error: Exception) -> str:
+    """Return an error's words in one line, without the places in ONNX Runtime's source that its kernels name."""
+    return re.sub(r"\S*onnxruntime_src/\S+:\d+\s+", "", " ".join(str(error).split())) or type(error).__name__
+
+
+def _check_values(context: IExecutionContext, where: str, addresses: dict[str, int]) -> None:
+    """Refuse values of shape tensors that lie outside of the active profile. Raises Failure."""
+    engine, profile = context._engine, context._profile
+    for name in context._shape_tensors():
+        given = view(addresses[name], context._shapes[name], context._storage(name)).reshape(-1).tolist()
+        known = engine._facts["values"][profile].get(name)
+        if known is not None and not all(a <= each <= b for a, each, b in zip(known[0], given, known[2], strict=False)):
+            text = (
+                f"Set values {given} of shape tensor {name} do not satisfy any optimization profiles. Valid range for "
+            )
+            raise Failure(where, 3, f"{text}profile {profile}: {known[0]}..{known[2]}.")
 
 
 def _view(

@@ -22,6 +22,9 @@ class Native:
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name) and _is_ours(type(self)):
             raise migration.missing(type(self).__name__, name)
+        advice = migration.READ_ONLY.get((type(self).__name__, name))
+        if advice is not None:
+            raise AttributeError(f"{type(self).__name__}.{name} can only be read in TensorRT 11: {advice}.")
         object.__setattr__(self, name, value)
 
 

@@ -17,8 +17,10 @@ from nogpu.tensorrt import version
 from nogpu.tensorrt.reporting import Failure
 
 MAGIC = int.from_bytes(b"ngpt", "little")
+NVIDIAS = (b"ftrt", b"ptrt")  # how plans of NVIDIA's TensorRT begin
 FORMAT = 1
 _HEAD = struct.Struct("<IIQ32s32s")
+HEAD_BYTES = _HEAD.size
 _WHERE = "IRuntime::deserializeCudaEngine"
 
 
@@ -34,22 +36,27 @@ def pack(sections: dict[str, bytes]) -> bytes:
     return _HEAD.pack(MAGIC, FORMAT, _HEAD.size + len(body), words, hashlib.sha256(body).digest()) + body
 
 
+def size_of(head: bytes) -> int:
+    """Return the size that a plan's first HEAD_BYTES tell; what is no plan is taken to be no longer than that."""
+    is_plan = len(head) == HEAD_BYTES and int.from_bytes(head[:4], "little") == MAGIC
+    return int(_HEAD.unpack(head)[2]) if is_plan else len(head)
+
+
 def unpack(plan: bytes) -> dict[str, bytes]:
     """Return the sections of a plan. Raises Failure for anything that is not a whole plan of this version."""
     if not plan:
         raise Failure(_WHERE, 3, "Cannot deserialize with an empty memory buffer.")
     magic = int.from_bytes(plan[:4], "little")
     if magic != MAGIC:
-        raise Failure(
-            _WHERE,
-            1,
-            "Serialization assertion header.magicTag == kEXPECTED_MAGIC_TAG failed. Trying to load an engine "
-            "created with "
-            f"incompatible serialization version ({magic} != {MAGIC}). Check that the engine was not created "
-            "using safety "
-            "runtime, same OS was used and version compatibility parameters were set accordingly and that it is a TRT "
-            "engine file",
+        text = (
+            "Serialization assertion header.magicTag == kEXPECTED_MAGIC_TAG failed. Trying to load an engine created "
+            f"with incompatible serialization version ({magic} != {MAGIC}). Check that the engine was not created "
+            "using safety runtime, same OS was used and version compatibility parameters were set accordingly and that "
+            "it is a TRT engine file"
         )
+        if plan[:4] in NVIDIAS:
+            text += ". It was built by NVIDIA's TensorRT for a GPU: to run it on the CPU stand-in, build it here again"
+        raise Failure(_WHERE, 1, text)
     if len(plan) < _HEAD.size:
         raise Failure(_WHERE, 1, "Serialization assertion plan.header.size == blobSize failed.")
     _, form, size, words, digest = _HEAD.unpack_from(plan)
@@ -58,14 +65,13 @@ def unpack(plan: bytes) -> dict[str, bytes]:
         raise Failure(_WHERE, 1, text)
     made_by = words.rstrip(b"\0").decode(errors="replace")
     if form != FORMAT or made_by != version.VERSION:
-        raise Failure(
-            _WHERE,
-            6,
+        text = (
             "The engine plan file is not compatible with this version of TensorRT, expecting library version "
-            f"{version.VERSION} got {made_by}, please rebuild. Version tag does not match. Note: Current "
-            f"Version: {FORMAT}, "
-            f"Serialized Engine Version: {form}",
+            f"{version.VERSION} got {made_by}, please rebuild."
         )
+        if form != FORMAT:
+            text += f" Version tag does not match. Note: Current Version: {FORMAT}, Serialized Engine Version: {form}"
+        raise Failure(_WHERE, 6, text)
     body = memoryview(plan)[_HEAD.size :]
     if hashlib.sha256(body).digest() != digest:
         raise Failure(

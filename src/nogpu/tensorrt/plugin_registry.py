@@ -1,7 +1,8 @@
-"""The plugin registry, empty: plugins are CUDA libraries, and there is no GPU to run them on.
+"""The plugin registry, without creators: plugins are CUDA libraries, and there is no GPU to run them on.
 
-Scripts call `init_libnvinfer_plugins` by habit: that works and registers nothing. Looking for a plugin finds none, and
-registering one is refused by name.
+NVIDIA's parser makes a few of ONNX's operators, those that end a detector, from the plugins which
+`init_libnvinfer_plugins` registers: after that call they are here too, as ordinary layers. Looking for a plugin finds
+none, and registering one is refused by name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,14 @@ from typing import Any
 from nogpu.tensorrt.enumerations import Severity
 from nogpu.tensorrt.native import not_implemented
 from nogpu.tensorrt.reporting import Reporter, Reporting
+
+STANDARD_OPERATORS = frozenset({"NonMaxSuppression", "NonZero", "RoiAlign"})
+_registered: set[str] = set()
+
+
+def registered_operators() -> frozenset[str]:
+    """Return the operators that the parser takes because their plugins were registered."""
+    return frozenset(_registered)
 
 
 class IPluginRegistry(Reporting):
@@ -88,9 +97,11 @@ def get_builder_plugin_registry(arg0: Any) -> IPluginRegistry:
 
 
 def init_libnvinfer_plugins(logger: Any, namespace: str) -> bool:
-    """Return True: all plugins that there are here, none, are registered now."""
+    """Have the parser take the operators that NVIDIA makes from its standard plugins; return True."""
+    _registered.update(STANDARD_OPERATORS)
     if logger is not None:
-        logger.log(Severity.VERBOSE, "The CPU stand-in has no plugins: nothing was registered.")
+        names = ", ".join(sorted(STANDARD_OPERATORS))
+        logger.log(Severity.VERBOSE, f"The parser takes {names} now; the CPU stand-in has no other plugins.")
     return True
 
 

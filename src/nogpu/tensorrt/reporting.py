@@ -12,12 +12,7 @@ from nogpu.tensorrt.logger import ILogger
 from nogpu.tensorrt.native import Native
 
 _TITLES = {1: "Serialization", 2: "Internal Error", 3: "API Usage Error", 4: "API Usage Error", 6: "API Usage Error",
-           7: "Execution Error", 9: "API Usage Error"}  # fmt: skip
-_CODES = {
-    1: ErrorCodeTRT.FAILED_EXECUTION, 2: ErrorCodeTRT.INTERNAL_ERROR, 3: ErrorCodeTRT.INVALID_ARGUMENT,
-    4: ErrorCodeTRT.INVALID_CONFIG, 6: ErrorCodeTRT.INVALID_STATE, 7: ErrorCodeTRT.FAILED_EXECUTION,
-    9: ErrorCodeTRT.INVALID_STATE,
-}  # fmt: skip
+           7: "Execution Error", 9: "API Usage Error", 10: "Internal Error"}  # fmt: skip
 
 
 class IErrorRecorder(Native):
@@ -81,7 +76,7 @@ class Reporter:
         message = f"{where}: Error Code {code}: {title or _TITLES[code]} ({text})"
         self.logger.log(Severity.ERROR, message)
         if self.recorder is not None:
-            self.recorder.report_error(_CODES[code], message)
+            self.recorder.report_error(ErrorCodeTRT(code), message)
 
     def say(self, severity: Severity, text: str) -> None:
         """Log a message that is no error."""

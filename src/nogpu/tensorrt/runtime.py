@@ -12,6 +12,7 @@ from nogpu.tensorrt.logger import ILogger, require_logger
 from nogpu.tensorrt.native import WithBlock, not_implemented
 from nogpu.tensorrt.plugin_registry import IPluginRegistry, get_plugin_registry
 from nogpu.tensorrt.reporting import Failure, Reporter, Reporting
+from nogpu.tensorrt.streaming import IStreamReaderV2, read_plan
 
 WHERE = "IRuntime::deserializeCudaEngine"
 
@@ -31,18 +32,17 @@ class Runtime(WithBlock, Reporting):
     def deserialize_cuda_engine(
         self, serialized_engine: Any = None, stream_reader_v2: Any = None
     ) -> ICudaEngine | None:
-        """Return the engine of a plan (bytes, or what `build_serialized_network` returned).
+        """Return the engine of a plan (bytes, what `build_serialized_network` returned, or your reader of a plan).
 
         None where the plan is empty, damaged, of another version or no plan: the logger has the reason.
         """
-        if stream_reader_v2 is not None or hasattr(serialized_engine, "seek"):
-            raise not_implemented("IStreamReaderV2", "read the file, and give its bytes to deserialize_cuda_engine")
+        source = serialized_engine if stream_reader_v2 is None else stream_reader_v2
         try:
-            content = bytes(memoryview(serialized_engine))
+            content = read_plan(source) if isinstance(source, IStreamReaderV2) else bytes(memoryview(source))
         except TypeError:
             raise TypeError(
                 "deserialize_cuda_engine(): incompatible function arguments: the plan's bytes are expected, "
-                f"not {type(serialized_engine).__name__}"
+                f"not {type(source).__name__}"
             ) from None
         try:
             return self._load(content)

@@ -1,6 +1,6 @@
 """The classes of TensorRT 11.4 that this stand-in does not have: their names and members are there, and refuse by name.
 
-Plugins, loops and conditionals of the layer API, refitting, streamed plans, attention and mixture-of-experts layers.
+Plugins, loops and conditionals of the layer API, refitting, attention and mixture-of-experts layers.
 The table was read off the real bindings: "Class(Base): method(parameter, optional=) property".
 """
 
@@ -52,7 +52,6 @@ IMoELayer(ILayer): activation_type dyn_q_output_scale_type quantization_block_sh
     set_quantization_dynamic_dbl_q(fc_down_activation_dbl_q_scale,data_type,block_shape,dyn_q_output_scale_type)
     set_quantization_static(fc_down_activation_scale,data_type) set_swiglu_params(limit,alpha,beta)
     swiglu_param_alpha swiglu_param_beta swiglu_param_limit
-INMSLayer(ILayer): bounding_box_format indices_type set_input(index,tensor) topk_box_limit
 IPluginCapability(IVersionedInterface):
 IPluginCreatorInterface(IVersionedInterface):
 IPluginCreator(IPluginCreatorInterface): create_plugin(name,field_collection)
@@ -94,8 +93,6 @@ IPluginV3QuickRuntime(IPluginCapability):
 IRaggedSoftMaxLayer(ILayer):
 IRecurrenceLayer(ILoopBoundaryLayer): set_input(index,tensor)
 IRotaryEmbeddingLayer(ILayer): interleaved rotary_embedding_dim set_input(index,tensor)
-IStreamReaderV2: read(destination,num_bytes,stream) seek(offset,where)
-IStreamWriter: write(data,size)
 ISymExpr: dtype expr type
 ISymExprs: __getitem__(arg0) __len__() nbSymExprs
 ITripLimitLayer(ILoopBoundaryLayer): kind

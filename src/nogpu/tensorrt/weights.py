@@ -64,11 +64,14 @@ def _read(address: int, count: int, kind: DataType) -> np.ndarray:
 
 
 def as_weights(given: Any, like: DataType = DataType.FLOAT) -> Weights:
-    """Return `given` (Weights, an array, a list, None for no numbers) as Weights. Raises TypeError for other things."""
+    """Return `given` (Weights, an array, None for no numbers) as Weights. Raises TypeError for other things."""
     if given is None:
         return Weights(like)
     if isinstance(given, Weights):
         return given
     if hasattr(given, "detach"):
         raise TypeError("weights are numpy arrays: call .detach().cpu().numpy() on the torch tensor")
+    if not isinstance(given, (np.ndarray, np.generic)):
+        kind = type(given).__name__
+        raise TypeError(f"weights are numpy arrays or trt.Weights, not {kind}: write np.array(..., np.float32)")
     return Weights(np.asarray(given))

@@ -16,6 +16,7 @@ from nogpu.tensorrt.enumerations import Severity
 from nogpu.tensorrt.execution.executable import Executable
 from nogpu.tensorrt.execution.integers import fold_quantised_weights
 from nogpu.tensorrt.execution.layer_times import nodes_of_layers
+from nogpu.tensorrt.execution.lowering import lower
 from nogpu.tensorrt.execution.rounding import with_rounding_points
 from nogpu.tensorrt.execution.tactics import choose
 from nogpu.tensorrt.optimizer.layers import Optimized
@@ -38,7 +39,7 @@ def compile(
     `profiles` has, by input, the smallest, best and largest shape; tactics are timed at the best ones of each profile.
     Raises Failure where the settings ask for known times only and there is one that the cache does not know.
     """
-    model = with_rounding_points(optimized, settings)
+    model = lower(with_rounding_points(optimized, settings))
     fold_quantised_weights(model)
     graph = ir.to_proto(model).SerializeToString()
     best = [{name: tuple(shapes[1]) for name, shapes in profile.items()} for profile in profiles] or [{}]

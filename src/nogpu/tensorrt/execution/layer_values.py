@@ -13,6 +13,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
+from nogpu.tensorrt.execution.lowering import lower
 from nogpu.tensorrt.execution.rounding import with_rounding_points
 from nogpu.tensorrt.execution.sessions import open_session
 from nogpu.tensorrt.execution.tactics import prepared
@@ -66,7 +67,9 @@ def layer_values(model: bytes, inputs: Mapping[str, np.ndarray], tf32: bool = Fa
     precisions = [_precision([nodes[name] for name in names if name in nodes], value) for _, names, value in found]
     settings = replace(Settings(), tf32=tf32)
     arrays = _run(
-        ir.to_proto(with_rounding_points(optimized, settings)), inputs, {str(value.name) for _, _, value in found}
+        ir.to_proto(lower(with_rounding_points(optimized, settings))),
+        inputs,
+        {str(value.name) for _, _, value in found},
     )
     return [
         LayerValue(layer.name, layer.type, precision, names, arrays[str(value.name)])

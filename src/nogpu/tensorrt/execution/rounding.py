@@ -20,6 +20,9 @@ from nogpu.tensorrt.settings import Settings
 SHORT = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
 WIDE = ir.TensorType(ir.DataType.FLOAT)  # assigned, not changed in place: clones of a graph share their types
 ADDED = "nogpu.rounding"
+# ONNX Runtime has kernels for these up to opset 21 only, before they had BF16: `lowering` sets such a model back there,
+# and its products are computed in FP32 even where TF32 is allowed.
+ONLY_UP_TO_21 = {"GlobalLpPool", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "RoiAlign"}
 HANDS_ON = {  # operators whose outputs are numbers that were among their inputs: rounded once is rounded
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather", "GatherND", "GatherElements", "Tile",
     "Concat", "Split", "Expand", "Identity", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Relu", "Max", "Min",
@@ -30,8 +33,8 @@ HANDS_ON = {  # operators whose outputs are numbers that were among their inputs
 def with_rounding_points(optimized: Optimized, settings: Settings | None = None) -> ir.Model:
     """Return the model to run: the optimised one itself where nothing is to be rounded, else its rounded FP32 form."""
     model = optimized.model
-    short = any(value.dtype in SHORT for graph in _graphs(model.graph) for value in _values(graph))
-    tf32 = settings is not None and settings.tf32
+    short = any(value.dtype in SHORT for graph in graphs(model.graph) for value in _values(graph))
+    tf32 = settings is not None and settings.tf32 and not _holds_back(model)
     if not short and not tf32:
         return model
     model = model.clone()
@@ -40,21 +43,26 @@ def with_rounding_points(optimized: Optimized, settings: Settings | None = None)
     if short:
         ends = {tensor["name"] for layer in optimized.layers for tensor in layer.outputs}
         rounded: set[int] = set()
-        for graph in list(_graphs(model.graph)):
+        for graph in list(graphs(model.graph)):
             _widen(graph, ends if graph is model.graph else None, rounded)
     return model
 
 
-def _graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
+def _holds_back(model: ir.Model) -> bool:
+    """Say whether the model has an operator without a kernel in the opset that TF32's rounding is written in."""
+    return any(node.op_type in ONLY_UP_TO_21 for node in ir.traversal.RecursiveGraphIterator(model.graph))
+
+
+def graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
     """Yield a graph and the bodies in it, the outer ones first."""
     yield graph
     for node in graph:
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
-                yield from _graphs(attribute.as_graph())
+                yield from graphs(attribute.as_graph())
             elif attribute.type == ir.AttributeType.GRAPHS:
                 for body in attribute.as_graphs():
-                    yield from _graphs(body)
+                    yield from graphs(body)
 
 
 def _values(graph: ir.Graph) -> list[ir.Value]:

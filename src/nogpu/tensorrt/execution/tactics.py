@@ -75,19 +75,21 @@ class Candidate:
 def choose(graph: bytes, shapes: Sequence[Shapes], settings: Settings, timing_cache: Cache, log: Log) -> dict[str, Any]:
     """Return the tactic that is quickest over all of these input shapes; times that the cache has are not measured.
 
-    Raises Failure where the settings ask for known times only and one is not known.
+    Raises Failure where the settings ask for known times only and one is not known, or a node cannot be run at all.
     """
     integers = kernels() if has_integers(graph) else [""]
     candidates = [_candidate(graph, shapes, tactic, timing_cache) for tactic in tactics(settings, integers)]
     if len(candidates) == 1:
+        _open(graph, candidates)
         log(Severity.VERBOSE, f"There is one tactic to choose from: {candidates[0].tactic['name']}, so none is timed.")
         return candidates[0].tactic
     missing = [each for each in candidates if None in each.seconds]
     if missing and settings.error_on_timing_cache_miss:
         text = f"the timing cache has no entry for {missing[0].keys[0]}, and ERROR_ON_TIMING_CACHE_MISS is set"
         raise Failure("IBuilder::buildSerializedNetwork", 4, text)
+    sessions = _open(graph, missing)
     try:
-        _time(graph, missing, shapes)
+        _time(sessions, missing, shapes)
     except Exception as error:  # an input whose values decide shapes: none that we invent may fit
         log(Severity.VERBOSE, f"No tactic could be timed with invented inputs ({type(error).__name__}).")
         return candidates[0].tactic
@@ -132,9 +134,18 @@ def _structure(graph: bytes) -> str:
     return _LAST[0][1]
 
 
-def _time(graph: bytes, candidates: list[Candidate], shapes: Sequence[Shapes]) -> None:
+def _open(graph: bytes, candidates: list[Candidate]) -> list[Any]:
+    """Return a session for each candidate. Raises Failure where a node has no kernel on this CPU."""
+    try:
+        return [open_session(prepared(graph, each.tactic), each.tactic) for each in candidates]
+    except Exception as error:  # onnxruntime's own errors have no common base
+        why = " ".join(str(error).split("] : ")[-1].split())
+        text = f"Could not find any implementation for the network on this CPU. {why}"
+        raise Failure("IBuilder::buildSerializedNetwork", 10, text) from None
+
+
+def _time(sessions: list[Any], candidates: list[Candidate], shapes: Sequence[Shapes]) -> None:
     """Time what is not known: the shortest of several runs, the candidates in turn, so that noise falls on all."""
-    sessions = [open_session(prepared(graph, each.tactic), each.tactic) for each in candidates]
     for place, best in enumerate(shapes):
         runs = []
         for session, each in zip(sessions, candidates, strict=True):

@@ -3,7 +3,8 @@
 TensorRT allows itself TF32 from the start (BuilderFlag.TF32), and GPUs since Ampere have it. So has this emulation:
 weights are rounded once, when the engine is built, other factors while it runs, by four cheap operations on their
 bits. That costs 8 % of a ResNet-18's time and 17 % of a ResNet-50's on one thread: on a CPU, TF32 is a little slower
-than FP32, as every emulated precision is. Sums are kept in FP32. Recurrent layers are computed in FP32.
+than FP32, as every emulated precision is. Sums are kept in FP32. Recurrent layers are computed in FP32, and so is a
+model with one of rounding.ONLY_UP_TO_21.
 
 To the nearest, ties away from zero: PTX's `cvt.rna.tf32.f32` (NVIDIA, PTX ISA, "cvt").
 """

@@ -5,6 +5,6 @@ adding.py       its add_* methods
 tensor.py       ITensor
 layer.py        ILayer, and how a layer's properties lead to a new inference
 emission.py     how a layer becomes ONNX nodes with types and shapes
-windows.py, pointwise.py, arranging.py, reducing.py, quantizing.py, making.py
+windows.py, pointwise.py, arranging.py, reducing.py, quantizing.py, making.py, detecting.py
                 the layers, by what they do
 """

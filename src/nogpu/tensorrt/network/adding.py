@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nogpu.tensorrt.dims import Dims
 from nogpu.tensorrt.enumerations import (
     ActivationType,
+    BoundingBoxFormat,
     CumulativeOperation,
     DataType,
     ElementWiseOperation,
@@ -26,7 +27,7 @@ from nogpu.tensorrt.enumerations import (
     TopKOperation,
     UnaryOperation,
 )
-from nogpu.tensorrt.network import arranging, making, pointwise, quantizing, reducing, windows
+from nogpu.tensorrt.network import arranging, detecting, making, pointwise, quantizing, reducing, windows
 from nogpu.tensorrt.network.tensor import ITensor
 from nogpu.tensorrt.weights import as_weights
 
@@ -167,6 +168,8 @@ class Adding:
 
     def add_concatenation(self, inputs: Sequence[ITensor]) -> arranging.IConcatenationLayer:
         """Add the joining of tensors, along dimension 1 (0 for lists, the third from the end otherwise) until set."""
+        if isinstance(inputs, ITensor):
+            raise TypeError("add_concatenation takes a list of tensors, not one")
         tensors = self._check(*inputs)
         try:
             axis = max(0, len(tensors[0].shape) - 3)
@@ -211,8 +214,14 @@ class Adding:
 
     def add_topk(
         self, input: ITensor, op: TopKOperation, k: int, axes: int, indices_type: DataType = DataType.INT32
-    ) -> reducing.ITopKLayer:
+    ) -> reducing.ITopKLayer | None:
         """Add the k largest or smallest elements along the dimension whose bit is set in `axes`."""
+        if not 0 <= int(k) <= reducing.MAX_TOPK_K:
+            text = f"Parameter check failed, condition: (0) <= (k) && (k) < (kMAX_TOPK_K + 1). Invalid TopK K: {k}. "
+            self._reporter.error(
+                "INetworkDefinition::addTopK", 3, f"{text}Valid range of TopK K is [0, {reducing.MAX_TOPK_K + 1})."
+            )
+            return None
         facts = {"op": op, "k": int(k), "axes": int(axes), "indices_type": indices_type}
         return reducing.ITopKLayer._make(self, self._check(input), **facts)
 
@@ -274,6 +283,18 @@ class Adding:
     def add_non_zero(self, input: ITensor, indices_type: DataType = DataType.INT32) -> making.INonZeroLayer:
         """Add the indices of what is not zero."""
         return making.INonZeroLayer._make(self, self._check(input), indices_type=indices_type)
+
+    def add_nms(
+        self,
+        boxes: ITensor,
+        scores: ITensor,
+        max_output_boxes_per_class: ITensor,
+        indices_type: DataType = DataType.INT32,
+    ) -> detecting.INMSLayer:
+        """Add a non-maximum suppression of boxes."""
+        tensors = self._check(boxes, scores, max_output_boxes_per_class)
+        facts = {"bounding_box_format": BoundingBoxFormat.CORNER_PAIRS, "topk_box_limit": 5000}
+        return detecting.INMSLayer._make(self, tensors, indices_type=indices_type, **facts)
 
     def add_grid_sample(self, input: ITensor, grid: ITensor) -> making.IGridSampleLayer:
         """Add the sampling of an image at given positions."""

@@ -77,6 +77,8 @@ class ISliceLayer(ILayer):
         starts, counts, strides = list(self._start), list(self._shape), list(self._stride)
         if not len(axes) == len(starts) == len(counts) == len(strides):
             raise self._fail("start, shape and stride must have one number for each dimension")
+        if 0 in strides:  # one element again and again, which ONNX's Slice cannot
+            return [self._by_index(emission, data, sizes, axes, starts, counts, strides)]
         if self._mode == SampleMode.STRICT_BOUNDS:
             self._check_bounds(sizes, axes, starts, counts, strides)
         else:
@@ -112,6 +114,9 @@ class ISliceLayer(ILayer):
             for value, constant in zip(dynamic, given, strict=True)
         )
         end = emission.op("Add", start, emission.op("Mul", count, stride))
+        # Backwards past the first element: to Slice, -1 would be the last one.
+        before = emission.op("Less", end, emission.integers(0))
+        end = emission.op("Where", before, emission.integers(-(2**62)), end)
         axes = list(self._axes) if self._axes is not None else list(range(len(shape_of(data))))
         return emission.op("Slice", data, start, end, emission.integers(*axes), stride)
 

@@ -55,7 +55,8 @@ class INetworkDefinition(Adding, Refused, Made, WithBlock, Reporting):
     UNNAMED = "dim:"  # begins the names of dynamic dimensions that nobody named
 
     def _begin(self, builder: Builder, reporter: Reporter, flags: int) -> None:
-        self._builder, self._reporter, self._flags = builder, reporter, flags
+        self._builder, self._reporter = builder, reporter
+        self._flags = flags | 1 << int(NetworkDefinitionCreationFlag.STRONGLY_TYPED)  # as every network of TensorRT 11
         graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="network")
         self._held = ir.Model(graph, ir_version=IR_VERSION)
         self._name = "Unnamed Network 0"
@@ -221,7 +222,7 @@ class INetworkDefinition(Adding, Refused, Made, WithBlock, Reporting):
         users = [layer for layer in self._layers if tensor in layer._inputs or tensor in layer._outputs]
         if users or tensor not in self._inputs:
             owner = users[0].name if users else "the network"
-            text = f"Tensor {tensor.name} cannot be removed, because it is referenced by layer{owner}."
+            text = f"Tensor {tensor.name} cannot be removed, because it is referenced by layer {owner}."
             self._reporter.error("INetworkDefinition::removeTensor", 4, text)
             return
         self._held.graph.inputs.pop(self._inputs.index(tensor))

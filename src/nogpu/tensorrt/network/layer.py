@@ -41,7 +41,7 @@ class Parameter:
                 raise TypeError(f"{self._name} is a member of trt.{convert.__name__}, not {value!r}")
             return value
         try:
-            return operator.index(value) if convert is int else convert(value)
+            return operator.index(value) if convert is int else self._convert(value)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self._name} cannot be {value!r}: {error}") from None
 

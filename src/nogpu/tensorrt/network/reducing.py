@@ -20,6 +20,7 @@ from nogpu.tensorrt.enumerations import (
 from nogpu.tensorrt.network.emission import Emission, shape_of
 from nogpu.tensorrt.network.layer import ILayer, Parameter
 
+MAX_TOPK_K = 3840
 _REDUCE = {
     ReduceOperation.SUM: "ReduceSum", ReduceOperation.PROD: "ReduceProd", ReduceOperation.MAX: "ReduceMax",
     ReduceOperation.MIN: "ReduceMin", ReduceOperation.AVG: "ReduceMean",
@@ -129,6 +130,8 @@ class ITopKLayer(ILayer):
 
     def _emit(self, emission: Emission, inputs: list[Any]) -> list[ir.Value]:
         axes, shape = axes_of(self._axes), shape_of(inputs[0])
+        if len(shape) < 2:
+            raise self._fail("at least 2 dimensions are required for input.", 3)
         if len(axes) != 1 or axes[0] >= len(shape):
             raise self._fail("reduceAxes must have exactly one bit set, for a dimension of the input")
         size = shape[axes[0]]
@@ -147,8 +150,7 @@ class ITopKLayer(ILayer):
 
 
 class INormalizationLayer(ILayer):
-    """(x - mean) / sqrt(variance + epsilon) * scale + bias, over the dimensions in the bit mask `axes`, or per "
-    "group."""
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias, over the dimensions in the mask `axes`, or per group."""
 
     _kind, _word = LayerType.NORMALIZATION, "Normalization"
     axes = Parameter(int, "The dimensions of mean and variance, as bits.")
@@ -167,7 +169,10 @@ class INormalizationLayer(ILayer):
             raise self._fail(f"input has type {word(kind)} but must have type Float, Half, or BFloat16.")
         axes = axes_of(self._axes)
         if self._num_groups > 1:
-            flat = [emission.op("Reshape", value, emission.integers(-1)) for value in (scale, bias)]
+            channels = shape_of(x)[1]
+            if channels < 0:
+                raise self._fail("the number of channels must be known")
+            flat = [self._per_channel(emission, value, channels) for value in (scale, bias)]
             return [emission.op("GroupNormalization", x, *flat, num_groups=self._num_groups, epsilon=self._epsilon)]
         last = list(range(rank - len(axes), rank))
         if axes == last and all(len(shape_of(value)) <= len(axes) for value in (scale, bias)):
@@ -177,6 +182,20 @@ class INormalizationLayer(ILayer):
         variance = emission.op("ReduceMean", emission.op("Mul", off, off), where, keepdims=1)
         root = emission.op("Sqrt", emission.op("Add", variance, emission.constant(np.array(self._epsilon), kind)))
         return [emission.op("Add", emission.op("Mul", emission.op("Div", off, root), scale), bias)]
+
+    def _per_channel(self, emission: Emission, value: ir.Value, channels: int) -> ir.Value:
+        """Return scale or bias as a list for all channels; add_normalization takes one number per group."""
+        wanted, given = channels if self._is_v2 else self._num_groups, shape_of(value)
+        if len(given) < 2 or given[1] != wanted:
+            raise self._fail(
+                "For instance/group normalization, the scale is expected to match the output at the channel dimension "
+                f"1 with size {wanted}, but has shape {list(given)}"
+            )
+        if self._is_v2:
+            return emission.op("Reshape", value, emission.integers(-1))
+        groups = emission.op("Reshape", value, emission.integers(self._num_groups, 1))
+        spread = emission.op("Expand", groups, emission.integers(1, channels // self._num_groups))
+        return emission.op("Reshape", spread, emission.integers(-1))
 
 
 class IEinsumLayer(ILayer):

@@ -81,16 +81,6 @@ class Refused:
         """Refuse."""
         _refuse("add_moe")
 
-    def add_nms(
-        self,
-        boxes: ITensor,
-        scores: ITensor,
-        max_output_boxes_per_class: ITensor,
-        indices_type: DataType = DataType.INT32,
-    ) -> Any:
-        """Refuse."""
-        _refuse("add_nms", "select the boxes after the engine, on its raw outputs")
-
     def add_plugin(self, *arguments: Any, **named: Any) -> Any:
         """Refuse."""
         _refuse("add_plugin", "plugins run on a GPU only")

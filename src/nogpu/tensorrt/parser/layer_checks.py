@@ -166,6 +166,9 @@ def _convolution(layer: Layer) -> None:
                 f"dimensions = {actual}.",
             )
     channels = data[1] if len(data) > 1 else None
+    if transposed and len(data) > 1 and not isinstance(channels, int):
+        text = f"{layer.name}: IDeconvolutionLayer number of channels in `input` tensor must not be dynamic."
+        raise invalid_node(layer.name, text)
     wanted = kernel[0] if transposed else kernel[1] * group if isinstance(kernel[1], int) else None
     unless(
         len(data) == len(kernel) and (channels == wanted or not isinstance(channels, int) or wanted is None),
@@ -199,6 +202,29 @@ def volume(shape: list[Size]) -> int:
     for size in shape:
         result *= size if isinstance(size, int) else 1
     return result
+
+
+def _matrix_at_least(layer: Layer) -> None:
+    """Refuse a list where NVIDIA's layer wants a matrix or more."""
+    if layer.shapes[0] is not None and len(layer.shape(0)) < 2:
+        raise invalid_node(layer.name, f"{layer.name}: at least 2 dimensions are required for input.")
+
+
+def _pooling(layer: Layer) -> None:
+    if len(layer.attribute("kernel_shape", ())) == 1:
+        raise invalid_node(
+            layer.name,
+            "Parameter check failed, condition: (windowSize).nbDims == 2 || (windowSize).nbDims == 3.",
+        )
+
+
+def _eye_like(layer: Layer) -> None:
+    unless(
+        all(isinstance(size, int) for size in layer.shape(0)),
+        "UNSUPPORTED_NODE",
+        "importEyeLike",
+        "Assertion failed: !isDynamic(dims): Eyelike does not work for dynamically shaped tensors.",
+    )
 
 
 def _transpose(layer: Layer) -> None:
@@ -335,7 +361,10 @@ CHECKS: dict[str, Callable[[Layer], None]] = {
     **dict.fromkeys(("Conv", "ConvTranspose"), _convolution),
     **dict.fromkeys(("ReduceSum", *REDUCTIONS), _reduce),
     **dict.fromkeys(("Squeeze", "Unsqueeze"), _squeeze),
+    **dict.fromkeys(("ArgMax", "ArgMin", "Softmax", "LogSoftmax", "Hardmax"), _matrix_at_least),
     "Concat": _concatenate,
+    "EyeLike": _eye_like,
+    "LpPool": _pooling,
     "Mod": _mod,
     "Reshape": _reshape,
     "Transpose": _transpose,

@@ -17,6 +17,7 @@ from nogpu.tensorrt.parser.operators import SUPPORTED, node_name
 from nogpu.tensorrt.parser.problems import Problem, Refused
 from nogpu.tensorrt.parser.reading import Reading, read
 from nogpu.tensorrt.parser.structure import deserialize
+from nogpu.tensorrt.plugin_registry import registered_operators
 
 
 class ParserError(Made):
@@ -172,7 +173,7 @@ class OnnxParser(Native):
 
     def supports_operator(self, op_name: str) -> bool:
         """Say whether the parser has the operator in at least one form."""
-        return op_name in SUPPORTED
+        return op_name in SUPPORTED | registered_operators()
 
     def supports_model_v2(self, model: Any, path: str | None = None) -> bool:
         """Say whether the model would parse; then `num_subgraphs` and the like tell which parts of it would."""

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from nogpu.tensorrt.parser import datatypes
 from nogpu.tensorrt.parser.datatypes import DataType, layer_name, parser_name
 from nogpu.tensorrt.parser.problems import refuse, unless
+from nogpu.tensorrt.plugin_registry import STANDARD_OPERATORS
 
 # The operators that were accepted by NVIDIA's TensorRT-RTX 1.7.1 parser in at least one form.
 _SUPPORTED = """
@@ -39,10 +40,8 @@ _REFUSED = """
 """
 REFUSED = frozenset(_REFUSED.split())
 
-# NVIDIA's parser makes these from plugins, and there are none here (nor in TensorRT-RTX).
-FROM_PLUGINS = frozenset(
-    {"CausalConvWithState", "DeformConv", "LinearAttention", "NonMaxSuppression", "NonZero", "RoiAlign"}
-)
+# NVIDIA's parser makes these from plugins.
+FROM_PLUGINS = STANDARD_OPERATORS | {"CausalConvWithState", "DeformConv", "LinearAttention"}
 
 # All but ReduceSum, which had its axes as an input before the others.
 REDUCTIONS = tuple(

@@ -196,6 +196,18 @@ def _group_normalization(node: ir.Node, modern: Modernizer) -> None:
         node.replace_input_with(index, modern.constant(node, f"per_channel{index}", numbers, constant.dtype))
 
 
+def _grid_sample(node: ir.Node, modern: Modernizer) -> None:
+    mode = attribute(node, "mode", "bilinear")
+    node.attributes["mode"] = ir.AttrString("mode", {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode))
+
+
+def _roi_align(node: ir.Node, modern: Modernizer) -> None:
+    """Before opset 16 pixels were taken without a half-pixel shift."""
+    node.attributes["coordinate_transformation_mode"] = ir.AttrString(
+        "coordinate_transformation_mode", "output_half_pixel"
+    )
+
+
 def _scatter(node: ir.Node, modern: Modernizer) -> None:
     node.op_type = "ScatterElements"
 
@@ -217,9 +229,11 @@ REWRITES: tuple[tuple[Rewrite, tuple[str, ...], int], ...] = (
     (_clip, ("Clip",), 11),
     (_pad, ("Pad",), 11),
     (_scatter, ("Scatter",), 99),
+    (_roi_align, ("RoiAlign",), 16),
     (_axes, ("Squeeze", "Unsqueeze", "ReduceSum"), 13),
     (_axes, REDUCTIONS, 18),
     (_split, ("Split",), 18),
     (_softmax, ("Softmax", "LogSoftmax", "Hardmax"), 13),
+    (_grid_sample, ("GridSample",), 20),
     (_group_normalization, ("GroupNormalization",), 21),
 )

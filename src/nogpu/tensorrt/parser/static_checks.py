@@ -14,6 +14,7 @@ import onnx_ir as ir
 from nogpu.tensorrt.parser.datatypes import EVERY, DataType
 from nogpu.tensorrt.parser.operators import FROM_PLUGINS, NO_PLUGIN, REFUSED, SUPPORTED
 from nogpu.tensorrt.parser.problems import Refused, refuse
+from nogpu.tensorrt.plugin_registry import registered_operators
 
 Check = Callable[[ir.Node], Refused | None]
 
@@ -31,11 +32,11 @@ def check(node: ir.Node) -> None:
     operator = node.op_type
     if operator in REFUSED:
         raise refuse("UNSUPPORTED_NODE", f"check{operator}", "false")
-    if operator in FROM_PLUGINS:
+    if operator in FROM_PLUGINS and operator not in registered_operators():
         text = f"Assertion failed: creator: {operator} plugin was not found in plugin registry."
         code = "INVALID_NODE" if operator in ("LinearAttention", "CausalConvWithState") else "UNSUPPORTED_NODE"
         raise refuse(code, f"import{operator}", text)
-    if operator not in SUPPORTED:
+    if operator not in SUPPORTED | FROM_PLUGINS:
         raise refuse("INVALID_NODE", "checkFallbackPluginImporter", NO_PLUGIN)
     refused = CHECKS[operator](node) if operator in CHECKS else None
     if refused is not None:
