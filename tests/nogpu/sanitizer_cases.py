@@ -195,6 +195,18 @@ __global__ void k(double* out) {
         lambda: (zeros(32, dtype="f8"),), "memcheck", "misaligned", thread=(0, 0, 0), array="raw",
     ),
     Case(
+        "misaligned double that the compiler sees",
+        """
+__global__ void k(double* out) {
+  __shared__ double raw[34];
+  double* values = reinterpret_cast<double*>(reinterpret_cast<char*>(raw) + {{4|8}});
+  values[threadIdx.x] = 1;  // @1
+  __syncthreads();
+  out[threadIdx.x] = values[threadIdx.x];
+}""",
+        lambda: (zeros(32, dtype="f8"),), "memcheck", "misaligned", thread=(0, 0, 0), array="raw",
+    ),
+    Case(
         "float64 array for float*",
         "__global__ void k(float* x) { x[threadIdx.x] = 1; }  // @1",
         lambda: (zeros(32, dtype="f8"),), "memcheck", "wrong-dtype", array="x", says=("float64", "float*"),
@@ -662,7 +674,7 @@ __global__ void k(int* out) {
         "endless loop",
         """
 __global__ void k(int* out) {
-  int i = 1, steps = 0;
+  int i = out[threadIdx.x] + 1, steps = 0;
   while (i != {{0|1024}}) i = i * 2 {{+ 1|}}, steps++;  // @1
   out[threadIdx.x] = steps;
 }""",

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pycuda.driver as drv
 import pytest
 from pycuda.compiler import SourceModule, compile
@@ -68,7 +69,7 @@ def test_errors_behind_dynamic_shared_memory_keep_their_lines() -> None:
         ("__global__ void k() { k<<<1, 1>>>(); }", "dynamic parallelism"),
         ('__global__ void k() { asm("mov.u32 %0, %laneid;"); }', "inline PTX"),
         ("__global__ void k() { wmma::fragment<int> f; }", "tensor-core"),
-        ("#include <curand_kernel.h>", "cuRAND"),
+        ("__device__ curandStateSobol32* s;", "Sobol"),
         ("#include <thrust/sort.h>", "thrust"),
         ("#include <mma.h>", "tensor-core"),
         ("__global__ void k(int* a) { a[0] = __shfl_down(1, 2); }", "__shfl_down_sync"),
@@ -171,3 +172,53 @@ def test_everything_is_built_by_several_processes_at_once(tmp_path: Path) -> Non
     environment = {**os.environ, "NOGPU_CACHE_DIR": str(tmp_path)}
     processes = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
     assert [process.wait(timeout=300) for process in processes] == [0] * 4
+
+
+def test_a_kernel_named_like_a_function_of_the_c_library() -> None:
+    """Where its overload can be told apart it is fine, elsewhere the message says what is the matter."""
+    kernel = "__global__ void {}(float* a) {{ a[threadIdx.x] = 1; }}"
+    ones = np.zeros(8, np.float32)
+    SourceModule(kernel.format("div"), no_extern_c=True).get_function("_Z3divPf")(drv.Out(ones), block=(8, 1, 1))
+    assert ones.all()
+    with pytest.raises(drv.CompileError, match=r'\(2\): error: more than one function is called "pow"'):
+        SourceModule("\n" + kernel.format("pow"), no_extern_c=True)
+    assert re.search('more than one instance of .*overloaded function .*has "C" linkage', message(kernel.format("div")))
+    assert '"index" has already been declared' in message("__device__ int index[3];")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("other(a);", "a __global__ function call must be configured: declare other as __device__"),
+        ("if (i) other(a);", "a __global__ function call must be configured"),
+        ("__shared__ int s[4] = {0};", "initializer not allowed for __shared__ variable"),
+        ("__shared__ int n, m = 4;", "initializer not allowed for __shared__ variable"),
+        ("__constant__ int c[4];", 'a "__constant__" variable declaration is not allowed inside a function body'),
+        ("throw 1;", "device code does not support exception handling"),
+        ("int n = 3; __shared__ int s[n];", 'the size of ("s"|an array) must be a constant'),
+    ],
+)
+def test_what_only_nvcc_refuses(line: str, says: str) -> None:
+    other = "__global__ void other(int* a) { a[0] = 1; }"
+    text = message(f"{other}\n__global__ void k(int* a) {{ int i = threadIdx.x; i++;\n  {line}\n}}")
+    assert "kernel.cu(3): error" in text and re.search(says, text), text
+
+
+def test_kernels_that_cannot_be_launched() -> None:
+    assert "must have a void return type" in message("__global__ int k(int* a) { return 1; }")
+    assert "cannot have a reference parameter" in message("__global__ void k(int& a) { a = 1; }")
+
+
+def test_what_looks_like_it_and_is_allowed() -> None:
+    SourceModule(
+        "#define SHARED __shared__\nint start = 5;\n#define CONSTANT __constant__\n"
+        "struct Adder { int x; __device__ int add(int y) { return x + y; }\n"
+        "  __device__ int twice() { return add(add(1)); } };\n"
+        "__global__ void add(int* a);\n"
+        "__global__ __launch_bounds__(64) void add(int* a) { __shared__ struct { int n; } s;\n"
+        "  SHARED int t[2 == 2 ? 3 : 4];\n  if (s.n == t[0]) a[0] = Adder{1}.twice(); int sum(3); a[1] = sum; }\n"
+        "__global__ void sum(int* a) { auto kernel = &add; a[0] = kernel != nullptr; }\n"
+        "__device__ int max(int* a) { return a[0]; }\n"
+        "__global__ void min(int* a) { a[0] = min(a[1], a[2]); if (a[0]) a[1] = a[0] + min(1, 2); }",
+        no_extern_c=True,
+    )

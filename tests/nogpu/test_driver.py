@@ -278,9 +278,7 @@ def test_arrays_of_others_by_their_interface() -> None:
 
     a = gpuarray.to_gpu(np.arange(4, dtype=np.float32))
     assert a.__cuda_array_interface__["data"][0] == int(a.gpudata)
-    SourceModule("__global__ void k(float* a) { a[threadIdx.x] += 1; }").get_function("k")(
-        Foreign(a), block=(4, 1, 1)
-    )
+    SourceModule("__global__ void k(float* a) { a[threadIdx.x] += 1; }").get_function("k")(Foreign(a), block=(4, 1, 1))
     assert list(a.get()) == [1, 2, 3, 4]
 
 

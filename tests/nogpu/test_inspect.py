@@ -255,3 +255,57 @@ def test_lab_size_launches_are_quick() -> None:
     report = nogpu.inspect(source, "transpose", image, out, N(n), block=(32, 32), grid=(8, 8))
     assert report.findings == [] and (out == image.T).all()
     assert report.seconds < 2
+
+
+HINTS = r"""
+#define I (blockIdx.x * blockDim.x + threadIdx.x)
+__global__ void shift(float* x) { x[I] = x[I + 1]; }
+__global__ void tree(float* x) { __shared__ float a[64], s[64]; a[0] = 0; s[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  for (int k = 32; k > 0; k /= 2)
+    if (threadIdx.x < k) s[threadIdx.x] += s[threadIdx.x + k];
+  x[threadIdx.x] = s[threadIdx.x]; }
+__global__ void total(float* x) { x[0] += 1; }
+__global__ void no_block(float* x) { int i = threadIdx.x; x[i] += 1; }
+__global__ void own_block(float* x) { int i = threadIdx.x; x[i] = 1; }
+__global__ void all_blocks(float* x) {
+  x[blockIdx.x] = 1;
+  if (blockIdx.x == gridDim.x - 1 && threadIdx.x == 0) x[40] = x[0];
+}
+__global__ void rows(float* x) { x[threadIdx.x * 64 + threadIdx.y] = 1; }
+__global__ void wide(float* x) { x[threadIdx.x * 100000 * 100000] = 1; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "block", "grid", "array", "hint"),
+    [
+        ("shift", 32, 1, "x", "Write the results to another array"),
+        ("tree", 64, 1, "s", "Let all threads pass a __syncthreads()"),
+        ("total", 32, 1, "x", "use an atomic function: atomicAdd(&x, value) for x += value."),
+        ("no_block", 1, 2, "x", "does the index lack blockIdx.x * blockDim.x?"),
+        ("own_block", 1, 2, "x", "Does the index lack blockIdx.x * blockDim.x?"),
+        ("all_blocks", 1, 4, "x", "make two kernels of it"),
+        ("rows", (4, 16), 1, "x", "row * width + column"),
+        ("wide", 32, 1, "x", "an int that has overflowed"),
+    ],
+)
+def test_the_hint_fits_the_mistake(kernel: str, block: Any, grid: int, array: str, hint: str) -> None:
+    report = nogpu.inspect(HINTS, kernel, np.zeros(64, F), block=block, grid=grid)
+    hints = [finding.hint for finding in report.errors if finding.array == array]
+    assert any(hint in each for each in hints), str(report)
+    if kernel == "tree":
+        assert report.errors[0].index is not None  # the second array of a declaration has elements, too
+
+
+def test_the_headers_of_pycuda_are_found() -> None:
+    source = "#include <pycuda-complex.hpp>\n__global__ void k(pycuda::complex<float>* z) { z[threadIdx.x] *= z[0]; }"
+    assert nogpu.inspect(source, "k", np.full(1, 2j, np.complex64), block=1).ok
+
+
+def test_elements_of_unknown_size_are_told_in_bytes() -> None:
+    source = """
+    template <class T> __global__ void k(T* x) { extern __shared__ T s[]; s[threadIdx.x + 1] = x[threadIdx.x]; }
+    template __global__ void k<float>(float*);"""
+    (finding,) = nogpu.inspect(source, "k<float>", np.zeros(8, F), block=8, shared=32).errors
+    assert str(finding) == "thread (7,0,0) writes byte 32 of s, and s has 32 bytes"

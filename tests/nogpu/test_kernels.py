@@ -249,9 +249,7 @@ def test_structures_in_arrays_and_as_arguments(n: int, seed: int) -> None:
     bodies["x"], bodies["mass"], bodies["alive"] = rng.random(n), rng.random(n), rng.integers(0, 2, n)
     before, sums = bodies.copy(), np.zeros(2, np.float32)
     offset = np.array((1.5, -2.0, 0.0, 0), kind)[()]
-    kernel("centre")(
-        drv.InOut(bodies), drv.InOut(sums), np.int32(n), offset, block=(64, 1, 1), grid=(blocks(n, 64), 1)
-    )
+    kernel("centre")(drv.InOut(bodies), drv.InOut(sums), np.int32(n), offset, block=(64, 1, 1), grid=(blocks(n, 64), 1))
     alive = before["alive"] == 1
     moved = before["x"] + np.float32(1.5) * alive
     assert np.array_equal(bodies["x"], moved) and np.array_equal(bodies["y"], np.where(alive, -2, 0))

@@ -83,7 +83,7 @@ def test_mathematical_functions(values: Values, expression: str, expected: float
 def test_atomic_add_from_all_blocks(run: Run, kind: str) -> None:
     dtype = {"int": "i4", "unsigned": "u4", "unsigned long long": "u8", "float": "f4", "double": "f8", "__half": "f2"}
     total = np.zeros(1, dtype[kind])
-    source = f"#include <cuda_fp16.h>\nextern \"C\" __global__ void k({kind}* a) {{ atomicAdd(a, ({kind})2); }}"
+    source = f'#include <cuda_fp16.h>\nextern "C" __global__ void k({kind}* a) {{ atomicAdd(a, ({kind})2); }}'
     run(source, drv.InOut(total), block=(64, 1, 1), grid=(8, 1), no_extern_c=True)
     assert total[0] == 1024
 
@@ -191,7 +191,9 @@ def test_template_kernels_have_mangled_names() -> None:
         data = np.arange(4, dtype=kind)
         module.get_function(name)(drv.InOut(data), kind(3), block=(4, 1, 1))
         assert list(data) == [0, 3, 6, 9]
-    with pytest.raises(drv.LogicError, match=r"named symbol not found - scale is a C\+\+ function, here called _Z5scale"):
+    with pytest.raises(
+        drv.LogicError, match=r"named symbol not found - scale is a C\+\+ function, here called _Z5scale"
+    ):
         module.get_function("scale")
 
 
@@ -232,6 +234,55 @@ def test_shared_memory(run: Run) -> None:
         kernel(drv.Out(out), block=(64, 1, 1), shared=50000)
     kernel.set_attribute(drv.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES, 60000)
     kernel(drv.Out(out), block=(64, 1, 1), shared=50000)
+
+
+@pytest.mark.parametrize(
+    "declaration", ["static __shared__ int", "__shared__ static int", "static volatile __shared__ int"]
+)
+def test_shared_memory_may_be_called_static(run: Run, declaration: str) -> None:
+    out = np.zeros(32, np.int32)
+    run(
+        f"__device__ int last(int x) {{ {declaration} s[32]; s[threadIdx.x] = x; __syncthreads(); return s[31]; }}\n"
+        "__global__ void k(int* o) { o[threadIdx.x] = last(threadIdx.x); }",
+        drv.Out(out), block=(32, 1, 1),
+    )  # fmt: skip
+    assert (out == 31).all()
+
+
+def test_dynamic_shared_memory_in_templates() -> None:
+    """As in NVIDIA's samples: a class that turns into the array, for each type."""
+    module = SourceModule(
+        "template<class T> struct Shared { __device__ operator T*() { extern __shared__ int words[]; return (T*)words; } };\n"
+        "template<> struct Shared<double> { __device__ operator double*() { extern __shared__ double numbers[]; return numbers; } };\n"
+        "template<class T> __global__ void reverse(T* x) { T* s = Shared<T>(); int t = threadIdx.x, n = blockDim.x;\n"
+        "  s[t] = x[t]; __syncthreads(); x[t] = s[n - 1 - t]; }\n"
+        "template<class T> __device__ T first(T x) { extern __shared__ __align__(16) T own[]; if (!threadIdx.x) own[0] = x;\n"
+        "  __syncthreads(); return own[0]; }\n"
+        "template __global__ void reverse<float>(float*); template __global__ void reverse<double>(double*);\n"
+        'extern "C" __global__ void broadcast(short* x) { x[threadIdx.x] = first<short>(x[threadIdx.x]); }',
+        no_extern_c=True,
+    )
+    for name, dtype in (("_Z7reverseIfEvPT_", np.float32), ("_Z7reverseIdEvPT_", np.float64)):
+        x = np.arange(40, dtype=dtype)
+        module.get_function(name)(drv.InOut(x), block=(40, 1, 1), shared=x.nbytes)
+        assert np.array_equal(x, np.arange(40)[::-1])
+    few = np.arange(7, 47, dtype=np.int16)
+    module.get_function("broadcast")(drv.InOut(few), block=(40, 1, 1), shared=16)
+    assert (few == 7).all()
+
+
+def test_objects_with_virtual_functions_from_new(run: Run) -> None:
+    out = np.zeros(32, np.int32)
+    run(
+        "struct Shape { int a; __device__ Shape(int x) : a(x) {} __device__ virtual int area() const = 0; __device__ virtual ~Shape() {} };\n"
+        "struct Square : Shape { using Shape::Shape; __device__ int area() const override { return a * a; } };\n"
+        "struct Line : Shape { using Shape::Shape; __device__ int area() const override { return 0; } };\n"
+        "extern \"C\" __global__ void k(int* o) { int i = threadIdx.x;\n"
+        "  Shape* s = i & 1 ? (Shape*)new Square(i) : (Shape*)new Line(i); o[i] = s->area(); delete s; }",
+        drv.Out(out), block=(32, 1, 1), no_extern_c=True,
+    )  # fmt: skip
+    i = np.arange(32)
+    assert np.array_equal(out, np.where(i & 1, i * i, 0))
 
 
 def test_modules_have_variables_of_their_own() -> None:
@@ -311,6 +362,27 @@ def test_cooperative_groups(run: Run) -> None:
     assert np.array_equal(out[:, 3], np.where(r % 3 == 0, 11, 0))
 
 
+def test_a_function_for_any_cooperative_group(run: Run) -> None:
+    """The first example of NVIDIA's introduction to cooperative groups."""
+    out = np.zeros(6, np.int32)
+    source = (
+        "#include <cooperative_groups.h>\nusing namespace cooperative_groups;\n"
+        "__device__ int sum(thread_group g, int* s, int x) { int r = g.thread_rank();\n"
+        "  for (int i = g.size() / 2; i > 0; i /= 2) { s[r] = x; g.sync(); if (r < i) x += s[r + i]; g.sync(); } return x; }\n"
+        "template <int N> __device__ int tile_sum(thread_block_tile<N> t, int x) {\n"
+        "  for (int i = t.size() / 2; i > 0; i /= 2) x += t.shfl_down(x, i); return x; }\n"
+        'extern "C" __global__ void k(int* out) { extern __shared__ int s[]; auto block = this_thread_block();\n'
+        "  int r = block.thread_rank(), all = sum(block, s, r); if (r == 0) out[0] = all; block.sync();\n"
+        "  thread_group four = tiled_partition(block, 16); int part = sum(four, s + r / 16 * 16, r);\n"
+        "  if (four.thread_rank() == 0) out[1 + r / 16] = part;\n"
+        "  int tile = tile_sum<32>(tiled_partition<32>(block), r); if (r == 32) out[5] = tile + this_grid().size(); }"
+    )
+    run(source, drv.Out(out), block=(64, 1, 1), shared=256, no_extern_c=True)
+    assert out.tolist() == [2016, 120, 376, 632, 888, sum(range(32, 64)) + 64]
+    with pytest.raises(drv.CompileError, match="leaves out barriers of the whole grid"):
+        run(source.replace("this_grid().size()", "(this_grid().sync(), 1)"), no_extern_c=True)
+
+
 def test_complex_numbers_of_pycuda(run: Run) -> None:
     z = np.array([1 + 2j, -0.5 + 1j], np.complex64)
     out = np.zeros_like(z)
@@ -334,7 +406,10 @@ def test_code_without_barriers_in_a_warp_relies_on_volatile(run: Run) -> None:
 
 
 def test_a_clock_that_advances(values: Values) -> None:
-    assert values("[] { long long a = clock64(); for (volatile int i = 0; i < 1000; i++) {} return clock64() - a; }()")[0] > 0
+    assert (
+        values("[] { long long a = clock64(); for (volatile int i = 0; i < 1000; i++) {} return clock64() - a; }()")[0]
+        > 0
+    )
 
 
 def test_early_return_before_a_barrier(run: Run) -> None:

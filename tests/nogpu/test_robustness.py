@@ -170,3 +170,73 @@ def test_waiting_by_looking_lets_others_run(run: Callable[..., None]) -> None:
         block=(64, 1, 1),
     )
     assert out[0] == 7
+
+
+@pytest.mark.parametrize(
+    ("copy", "says"),
+    [
+        (lambda memory, host: drv.memcpy_htod(0, host), "cuMemcpyHtoD failed: invalid argument - a null pointer"),
+        (lambda memory, host: drv.memcpy_dtoh(host, 0x7000), "0x7000 is no device memory"),
+        (lambda memory, host: drv.memcpy_dtod(memory, 1 << 60, 8), "is no device memory"),
+        (lambda memory, host: drv.memset_d8(1 << 46, 0, 8), "is no device memory"),
+        (lambda memory, host: drv.memcpy_htod(memory, np.zeros(5000, np.uint8)), "touches 5000 bytes.* has 4096"),
+        (lambda memory, host: drv.memcpy_dtoh(host, int(memory) + 4090), "touches 8 bytes from byte 4090 on"),
+        (lambda memory, host: drv.memset_d32(memory, 0, 1025), "touches 4100 bytes"),
+        (lambda memory, host: drv.memcpy_dtoh(host, int(memory) + 4096), "no device memory any more, or never was"),
+    ],
+)
+def test_a_copy_to_a_wrong_address_is_an_error(device: Any, copy: Callable[..., None], says: str) -> None:
+    with pytest.raises(drv.LogicError, match=says):
+        copy(device, np.zeros(2, np.float32))
+
+
+def test_a_rectangle_that_does_not_fit_is_an_error(device: Any) -> None:
+    copy = drv.Memcpy2D()
+    copy.set_src_host(np.zeros((8, 8), np.float32))
+    copy.set_dst_device(device)
+    copy.width_in_bytes = copy.src_pitch = 32
+    copy.dst_pitch, copy.height = 1024, 8
+    with pytest.raises(drv.LogicError, match="touches 7200 bytes, and the device memory has 4096"):
+        copy(aligned=True)
+    copy.dst_pitch = 512
+    copy(aligned=True)
+
+
+HEAP = r"""
+__device__ int* kept;
+__global__ void twice(int* a) { int* own = (int*)malloc(8); free(own); free(own); }
+__global__ void foreign(int* a) { free(a); }
+__global__ void deleted(int* a) { kept = new int[4]; delete[] kept; delete[] kept; }
+__global__ void print(int* a) { printf("%s\n", (char*)77); }
+__global__ void keep(int* a) { kept = new int[4]; kept[3] = 7; }
+__global__ void give_back(int* a) { a[0] = kept[3]; delete[] kept; }
+__global__ void large(int* a) { void* own = malloc(9 << 20); a[0] = own == nullptr; free(own); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("twice", "free.. of what malloc has not returned, or of what was freed before"),
+        ("foreign", "free.. of what malloc has not returned"),
+        ("deleted", "free.. of what malloc has not returned"),
+        ("print", "address 0x4d, a null pointer"),
+    ],
+)
+def test_a_wrong_free_or_string_is_the_kernels_fault(device: Any, name: str, says: str) -> None:
+    with pytest.raises(drv.Error, match=says):
+        SourceModule(HEAP).get_function(name)(device, block=(1, 1, 1))
+        drv.Context.synchronize()
+
+
+def test_the_heap_of_kernels_is_as_large_as_cudas_and_outlives_a_launch(device: Any) -> None:
+    module, out = SourceModule(HEAP), np.zeros(1, np.int32)
+    module.get_function("keep")(device, block=(1, 1, 1))
+    module.get_function("give_back")(drv.Out(out), block=(1, 1, 1))
+    assert out[0] == 7
+    before = drv.Context.get_limit(drv.limit.MALLOC_HEAP_SIZE)
+    for size, expected in ((before, 1), (32 << 20, 0)):
+        drv.Context.set_limit(drv.limit.MALLOC_HEAP_SIZE, size)
+        module.get_function("large")(drv.InOut(out), block=(1, 1, 1))
+        assert out[0] == expected
+    drv.Context.set_limit(drv.limit.MALLOC_HEAP_SIZE, before)

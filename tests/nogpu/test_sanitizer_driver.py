@@ -132,6 +132,29 @@ def test_page_locked_and_managed_memory_may_be_used(module: Any) -> None:
         module.get_function("add")(np.uintp(managed.base.get_device_pointer()), np.int32(40), block=(64, 1, 1))
 
 
+def test_constants_virtual_functions_and_what_kernels_keep_are_no_defect() -> None:
+    """Memory that cannot be written is not copied between the builds; a kernel's malloc is there for the next one."""
+    from pycuda.compiler import SourceModule
+
+    module = SourceModule(
+        '__constant__ const int steps[2] = {3, 4}; const char* const names[2] = {"a", "b"};\n'
+        "struct Base { __device__ virtual int value() const { return steps[0]; } };\n"
+        "struct Other : Base { int* own; __device__ int value() const override { return own[0] + names[1][0]; } };\n"
+        "__device__ Other* kept;\n"
+        'extern "C" __global__ void keep() { kept = new Other; kept->own = (int*)malloc(4); kept->own[0] = 1; }\n'
+        'extern "C" __global__ void use(int* out) { Base base; out[0] = base.value();\n'
+        "  out[1] = ((Base*)kept)->value(); free(kept->own); delete kept; }",
+        no_extern_c=True,
+    )
+    out = np.zeros(2, np.int32)
+    with nogpu.sanitizer() as watcher:
+        module.get_function("keep")(block=(1, 1, 1))
+        module.get_function("use")(drv.Out(out), block=(1, 1, 1))
+    assert out.tolist() == [3, 1 + ord("b")]
+    kinds = {finding.kind for report in watcher.reports for finding in report.findings}
+    assert kinds == {"leak"}  # advice, of the first
+
+
 def test_leak() -> None:
     with pytest.raises(drv.LogicError, match="100 bytes") as error, nogpu.sanitizer(leak_check=True):
         left = drv.mem_alloc(100)

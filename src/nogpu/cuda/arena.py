@@ -50,10 +50,12 @@ class Arena:
         else:
             raise cuda_error("cuInit", Result.OUT_OF_MEMORY, "no addresses could be reserved")
         self.base: int = base
+        self._end = base + size
         self._usable_end = base
         self._starts = [self.base]  # of the free stretches, sorted; with their sizes
         self._sizes = {self.base: size}
         self._taken: dict[int, int] = {}  # address -> bytes asked for
+        self._taken_starts: list[int] = []  # the same addresses, sorted
         self._untouched: set[int] = set()  # of them, those to which nobody has written: the sanitizer asks
 
     def allocate(self, size: int) -> int | None:
@@ -74,6 +76,7 @@ class Arena:
                     else:
                         del self._starts[index]
                     self._taken[start] = size
+                    bisect.insort(self._taken_starts, start)
                     self._untouched.add(start)
                     self.used += size
                     return start
@@ -85,6 +88,7 @@ class Arena:
             if address not in self._taken:
                 raise cuda_error("cuMemFree", Result.INVALID_VALUE, f"{address:#x} is no allocation (freed twice?)")
             size = self._taken.pop(address)
+            del self._taken_starts[bisect.bisect_left(self._taken_starts, address)]
             self._untouched.discard(address)
             self.used -= size
             stretch = _stretch(size)
@@ -102,10 +106,14 @@ class Arena:
     def allocation_of(self, address: int) -> tuple[int, int] | None:
         """Return (start, size) of the allocation that `address` lies in, or None."""
         with self._lock:
-            for start, size in self._taken.items():
-                if start <= address < start + max(size, 1):
-                    return start, size
-        return None
+            index = bisect.bisect(self._taken_starts, address) - 1
+            start = self._taken_starts[index] if index >= 0 else 0
+            size = self._taken.get(start, 0)
+        return (start, size) if start <= address < start + size else None
+
+    def contains(self, address: int) -> bool:
+        """Say whether `address` is the device's, taken or not."""
+        return self.base <= address < self._end
 
     def allocations(self) -> list[tuple[int, int]]:
         """Return (start, size) of all allocations."""

@@ -114,7 +114,7 @@ def check(kernel: str, parameters: Sequence[Parameter], packed: bytes) -> None:
         return
     given = _places(packed.format)
     if len(given) != len(parameters):
-        _refuse(kernel, parameters, f"it takes {_count(len(parameters))} and was given {_count(len(given))}")
+        _refuse(kernel, parameters, f"it takes {count(len(parameters))} and was given {count(len(given))}")
     for number, (have, want) in enumerate(zip(given, parameters, strict=True)):
         problem = _mismatch(have, want)
         if problem:
@@ -159,7 +159,8 @@ def _refuse(kernel: str, parameters: Sequence[Parameter], problem: str) -> None:
     raise cuda_error("cuLaunchKernel", Result.INVALID_VALUE, f"kernel {kernel}({takes}): {problem}")
 
 
-def _count(number: int) -> str:
+def count(number: int) -> str:
+    """Return "1 argument", "2 arguments"."""
     return f"{number} argument{'s' * (number != 1)}"
 
 

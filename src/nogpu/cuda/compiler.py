@@ -13,15 +13,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, cubin, diagnostics, host_wall, refusals, rewrite, settings
+from . import cache, cubin, diagnostics, host_wall, nvcc_rules, refusals, rewrite, settings
 from . import source as cuda_source
 from .runtime import DEVICE_HEADERS
 from .toolchain import Toolchain
 
+RULES = ("host_wall", "refusals", "nvcc_rules", "rewrite", "source")  # modules that a compiled kernel depends on
 HEADER = "nogpu_device.h"
 INCLUDES = DEVICE_HEADERS / "include"
 
-LANGUAGE = ("-fPIC", "-w", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing", "-ftemplate-depth=256")
+LANGUAGE = (
+    *("-fPIC", "-w", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing", "-ftemplate-depth=256"),
+    "-fcheck-new",  # on a device, `new` gives null where there is no room
+)
 LINK = ("-shared", "-nostdlib", "-Wl,-Bsymbolic")  # or a kernel named like a function of libm is replaced by that
 # Code without barriers among the threads of a warp relies on `volatile`: each such access is reported to the runtime,
 # which lets the other lanes catch up. (GCC's manual, tsan-distinguish-volatile; libtsan itself is not linked.)
@@ -84,11 +88,12 @@ def compile_cubin(source: str, options: tuple[str, ...] = (), build: Build = FAS
     if stored is not None:
         return stored
     own = rewrite.own_text(source)
-    refused = refusals.find_refused(own, wishes.folders, INCLUDES)
+    refused = refusals.find_refused(own, wishes.folders, INCLUDES, in_extern_c=own != source)
     if not refused and refusals.needs_second_look(own):
         joined = refusals.without_splices(own)
         refused = refusals.find_refused(joined, wishes.folders, INCLUDES)
         refused = refused or refusals.find_refused_words(_put_together(toolchain, joined))
+    refused = refused or nvcc_rules.find_violations(own)
     if refused:
         raise CompileFailure(diagnostics.explain_refusals(refused, own))
     reports = build.reports_accesses or "volatile" in cuda_source.masked(source)
@@ -147,7 +152,7 @@ class Options:
 
 
 def _flags(toolchain: Toolchain, build: Build, standard: str, reports: bool) -> list[str]:
-    flags = [f"-std={standard}", *LANGUAGE, *toolchain.cpu_flags, *build.flags]
+    flags = [f"-std={standard}", *LANGUAGE, *toolchain.jump_flags, *toolchain.cpu_flags, *build.flags]
     if toolchain.is_clang:
         flags.append("-Wno-invalid-constexpr")  # PyCUDA's complex numbers have a constexpr that calls log
     else:
@@ -224,7 +229,8 @@ _headers_cache: dict[str, str] = {}
 
 def _headers_text() -> str:
     if "text" not in _headers_cache:
-        rules = (Path(host_wall.__file__), Path(refusals.__file__))  # what was compiled under other rules is not used
+        # What was compiled under other rules, or written otherwise, is not used.
+        rules = (Path(__file__).with_name(f"{name}.py") for name in RULES)
         headers = (path for path in sorted(DEVICE_HEADERS.rglob("*")) if path.is_file())
         _headers_cache["text"] = "".join(path.read_text() for path in (*headers, *rules))
     return _headers_cache["text"]

@@ -13,6 +13,7 @@ from . import devices
 from .devices import Device
 from .enumerations import func_cache, limit, shared_config
 from .errors import Result, cuda_error
+from .runtime import library
 
 API_VERSION = 13000
 
@@ -102,9 +103,11 @@ class Context:
 
     @staticmethod
     def set_limit(which: int, value: int) -> None:
-        """Take note of a limit. Stacks, the printf buffer and the heap have fixed sizes here."""
+        """Set the size of the heap for malloc in kernels; of the others take note: they are fixed here."""
         require("cuCtxSetLimit")
         _LIMITS[limit(which)] = value
+        if which == limit.MALLOC_HEAP_SIZE:
+            library().nogpu_set_heap_limit(value)
 
     @staticmethod
     def get_limit(which: int) -> int:

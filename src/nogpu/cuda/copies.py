@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from . import arena, contexts, watch
+from .addresses import require_copyable
 from .errors import Result, cuda_error
 from .host_memory import page_locked
 from .runtime import Rectangle, library
 from .streams import Stream, finish, handle_of, keep_until, wait
+
+FROM_DEVICE, TO_DEVICE = (True, False), (False, True)
 
 
 def host_range(thing: Any, writable: bool) -> tuple[int, int, Any]:
@@ -54,9 +57,25 @@ def _bytes_view(thing: Any, view: memoryview) -> Any:
         return np.asarray(thing).tobytes() if view.readonly else np.asarray(thing).view(np.uint8)
 
 
-def submit_copy(stream: Stream | None, routine: str, rectangle: Rectangle, keep: Any, synchronous: bool) -> None:
-    """Queue the copy; wait for it where `synchronous`, else keep `keep` alive until it is done."""
+def _submit(
+    stream: Stream | None,
+    routine: str,
+    rectangle: Rectangle,
+    unsure: tuple[bool, bool],
+    keep: Any,
+    synchronous: bool,
+) -> None:
+    """Queue the copy; wait for it where `synchronous`, else keep `keep` alive until it is done.
+
+    `unsure` says of the source and of the destination whether it has to be checked: a whole host buffer need not be.
+    """
     contexts.require(routine)
+    for checked, start, extent, writes in (
+        (unsure[0], rectangle.source, _read(rectangle), False),
+        (unsure[1], rectangle.destination, _written(rectangle), True),
+    ):
+        if checked:
+            require_copyable(routine, start or 0, extent, writes)
     _tell_of_write(rectangle)
     handle = handle_of(stream)
     ticket = library().nogpu_copy(handle, ctypes.byref(rectangle))
@@ -67,16 +86,35 @@ def submit_copy(stream: Stream | None, routine: str, rectangle: Rectangle, keep:
         keep_until(handle, ticket, keep)
 
 
+def _read(rectangle: Rectangle) -> int:
+    return _extent(rectangle, rectangle.source_pitch, rectangle.source_slice)
+
+
+def _written(rectangle: Rectangle, item: int = 1) -> int:
+    return _extent(rectangle, rectangle.destination_pitch, rectangle.destination_slice, item)
+
+
+def _extent(rectangle: Rectangle, pitch: int, slices: int, item: int = 1) -> int:
+    """Return the bytes from a side's first to its last: rows may have gaps between them."""
+    if not rectangle.width or not rectangle.height or not rectangle.depth:
+        return 0
+    return (rectangle.depth - 1) * slices + (rectangle.height - 1) * pitch + rectangle.width * item
+
+
+def _holds(thing: Any, start: int, extent: int) -> bool:
+    """Say whether `thing` is an array that has the `extent` bytes from `start` on."""
+    if not isinstance(thing, np.ndarray) or not (thing.flags.c_contiguous or thing.flags.f_contiguous):
+        return False
+    return bool(thing.ctypes.data <= start and start + extent <= thing.ctypes.data + thing.nbytes)
+
+
 def _tell_of_write(rectangle: Rectangle, item: int = 1) -> None:
-    """Tell who watches that device memory gets contents. (From the first byte to the last: rows may have gaps.)"""
+    """Tell who watches that device memory gets contents."""
     start = rectangle.destination or 0
     arena.arena().touch(start)
     watcher = watch.current()
     if watcher is not None:
-        rows = max(rectangle.height, 1) - 1
-        slices = max(rectangle.depth, 1) - 1
-        extent = slices * rectangle.destination_slice + rows * rectangle.destination_pitch + rectangle.width * item
-        watcher.written(start, extent)
+        watcher.written(start, _written(rectangle, item))
 
 
 def _line(destination: int, source: int, size: int) -> Rectangle:
@@ -86,37 +124,37 @@ def _line(destination: int, source: int, size: int) -> Rectangle:
 def memcpy_htod(dest: Any, src: Any) -> None:
     """Copy the host buffer `src` to the device address `dest`; return when it is done."""
     address, size, keep = host_range(src, writable=False)
-    submit_copy(None, "cuMemcpyHtoD", _line(int(dest), address, size), keep, synchronous=True)
+    _submit(None, "cuMemcpyHtoD", _line(int(dest), address, size), TO_DEVICE, keep, synchronous=True)
 
 
 def memcpy_htod_async(dest: Any, src: Any, stream: Stream | None = None) -> None:
     """The same in `stream`; from page-locked memory it does not wait: leave `src` alone until it is done."""
     address, size, keep = host_range(src, writable=False)
     waits = not page_locked.contain(address, size)
-    submit_copy(stream, "cuMemcpyHtoDAsync", _line(int(dest), address, size), keep, waits)
+    _submit(stream, "cuMemcpyHtoDAsync", _line(int(dest), address, size), TO_DEVICE, keep, waits)
 
 
 def memcpy_dtoh(dest: Any, src: Any) -> None:
     """Copy from the device address `src` into the writable host buffer `dest`; return when it is done."""
     address, size, keep = host_range(dest, writable=True)
-    submit_copy(None, "cuMemcpyDtoH", _line(address, int(src), size), keep, synchronous=True)
+    _submit(None, "cuMemcpyDtoH", _line(address, int(src), size), FROM_DEVICE, keep, synchronous=True)
 
 
 def memcpy_dtoh_async(dest: Any, src: Any, stream: Stream | None = None) -> None:
     """The same in `stream`; into page-locked memory it does not wait: synchronise before you read `dest`."""
     address, size, keep = host_range(dest, writable=True)
     waits = not page_locked.contain(address, size)
-    submit_copy(stream, "cuMemcpyDtoHAsync", _line(address, int(src), size), keep, waits)
+    _submit(stream, "cuMemcpyDtoHAsync", _line(address, int(src), size), FROM_DEVICE, keep, waits)
 
 
 def memcpy_dtod(dest: Any, src: Any, size: int) -> None:
     """Copy `size` bytes from device to device. Asynchronous with respect to Python, as in CUDA."""
-    submit_copy(None, "cuMemcpyDtoD", _line(int(dest), int(src), size), (dest, src), synchronous=False)
+    _submit(None, "cuMemcpyDtoD", _line(int(dest), int(src), size), (True, True), (dest, src), synchronous=False)
 
 
 def memcpy_dtod_async(dest: Any, src: Any, size: int, stream: Stream | None = None) -> None:
     """The same in `stream`."""
-    submit_copy(stream, "cuMemcpyDtoDAsync", _line(int(dest), int(src), size), (dest, src), synchronous=False)
+    _submit(stream, "cuMemcpyDtoDAsync", _line(int(dest), int(src), size), (True, True), (dest, src), synchronous=False)
 
 
 def memcpy_peer(dest: Any, src: Any, size: int, dest_context: Any = None, src_context: Any = None) -> None:
@@ -137,6 +175,7 @@ def _fill(routine: str, dest: Any, pitch: int, data: int, width: int, height: in
     if not 0 <= value < 1 << 8 * size:
         raise OverflowError(f"{routine}: {data} does not fit into {8 * size} unsigned bits")
     rectangle = Rectangle(int(dest), 0, pitch, 0, 0, 0, width, height, 1)
+    require_copyable(routine, int(dest), _written(rectangle, size), writes=True)
     _tell_of_write(rectangle, size)
     handle = handle_of(stream)
     ticket = library().nogpu_fill(handle, ctypes.byref(rectangle), value, size)
@@ -188,23 +227,17 @@ def memset_d2d32(dest: Any, pitch: int, data: int, width: int, height: int) -> N
     _fill("cuMemsetD2D32", dest, pitch, data, width, height, 4, None)
 
 
-def memset_d2d8_async(
-    dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None
-) -> None:
+def memset_d2d8_async(dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None) -> None:
     """`memset_d2d8` in `stream`."""
     _fill("cuMemsetD2D8Async", dest, pitch, data, width, height, 1, stream)
 
 
-def memset_d2d16_async(
-    dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None
-) -> None:
+def memset_d2d16_async(dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None) -> None:
     """`memset_d2d16` in `stream`."""
     _fill("cuMemsetD2D16Async", dest, pitch, data, width, height, 2, stream)
 
 
-def memset_d2d32_async(
-    dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None
-) -> None:
+def memset_d2d32_async(dest: Any, pitch: int, data: int, width: int, height: int, stream: Stream | None = None) -> None:
     """`memset_d2d32` in `stream`."""
     _fill("cuMemsetD2D32Async", dest, pitch, data, width, height, 4, stream)
 
@@ -259,7 +292,11 @@ class Memcpy2D:
             for address, on_host, _ in (self._source, self._destination)
             if on_host
         )
-        submit_copy(stream, self._routine, rectangle, (self._source[2], self._destination[2]), waits)
+        unsure = (
+            not _holds(self._source[2], rectangle.source, _read(rectangle)),
+            not _holds(self._destination[2], rectangle.destination, _written(rectangle)),
+        )
+        _submit(stream, self._routine, rectangle, unsure, (self._source[2], self._destination[2]), waits)
 
     def _rectangle(self) -> Rectangle:
         assert self._source is not None and self._destination is not None

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .rewrite import FILE_NAME
-from .source import masked
+from .rewrite import FILE_NAME, TABLE_NAME
+from .source import closing, kernels, line_of, masked, needs_preprocessing
 
 MAXIMUM_ERRORS = 10
 
@@ -50,6 +50,31 @@ _WORDS = (
      r'operand of "*" must be a pointer but has type "\1"'),
     (r"indirection requires pointer operand \([‘'](.*)[’'] invalid\)",
      r'operand of "*" must be a pointer but has type "\1"'),
+    (r"conflicting declaration of C function [‘'].*?(\w+)\(.*",
+     r'more than one instance of overloaded function "\1" has "C" linkage: if it is not yours, the C library has it; '
+     r"choose another name"),
+    (r"conflicting types for [‘'](\w+)[’']",
+     r'more than one instance of overloaded function "\1" has "C" linkage: if it is not yours, the C library has it; '
+     r"choose another name"),
+    (r"functions that differ only in their return type cannot be overloaded.*",
+     r'more than one instance of an overloaded function has "C" linkage: if it is not yours, the C library has it; '
+     r"choose another name"),
+    (r"[‘'].*?(\w+)(?: \[.*)?[’'] redeclared as different kind of (?:entity|symbol)",
+     r'"\1" has already been declared: if it is not yours, the C library has it; choose another name'),
+    (r"redefinition of [‘'](\w+)[’'] as different kind of symbol",
+     r'"\1" has already been declared: if it is not yours, the C library has it; choose another name'),
+    (r"exception handling disabled.*", "device code does not support exception handling"),
+    (r"cannot use [‘'](?:throw|try)[’'] with exceptions disabled", "device code does not support exception handling"),
+    (r"storage size of [‘'](\w+)[’'] isn[’']t constant",
+     r'the size of "\1" must be a constant: #define it, or const int'),
+    (r"variable length array declaration.*", r"the size of an array must be a constant: #define it, or const int"),
+    (r"request for member [‘'](\w+)[’'] in .*, which is of (?:non-class|pointer) type [‘'](.*?)[’'].*",
+     r'expression must have class type but it has type "\2": it has no ".\1"'),
+    (r"ISO C\+\+ forbids declaration of [‘'](\w+)[’'] with no type.*", r'explicit type is missing before "\1"'),
+    (r"[‘'](\w+)[’'] is not a member of [‘'](\w+)[’'].*", r'namespace "\2" has no member "\1"'),
+    (r"no member named [‘'](\w+)[’'] in namespace [‘'](\w+)[’'].*", r'namespace "\2" has no member "\1"'),
+    (r"stray [‘']#[’'] in program", r'unrecognized token "#": a directive such as #pragma stands on a line of its own'),
+    (r"call to .* declared with .*error.*?: (.*)", r"\1"),
     (r"[‘'].*[’'] has no member named [‘'](\w+)[’'].*", r'it has no member "\1"'),
     (r"invalid types [‘'](.*)\[.*[’'] for array subscript",
      r'expression must have pointer-to-object type, and this one is "\1"'),
@@ -92,6 +117,7 @@ def explain(stderr: str, source: str) -> str:
     if not found and visible.count("{") > visible.count("}"):  # the compiler noticed in what follows the source: ours
         last = len(source.rstrip().splitlines())
         found = [(last, 0, 'expected a "}" at the end of the source: one "{" is still open')]
+    found = found or _in_table(stderr, source)
     if not found:
         return "\n".join(in_cuda_words(line) for line in stderr.splitlines()[:20])
     lines = source.splitlines()
@@ -99,6 +125,27 @@ def explain(stderr: str, source: str) -> str:
     errors = len(found)
     texts.append(f"{errors} error{'s' * (errors != 1)} detected in the compilation of {FILE_NAME}.")
     return "\n".join(texts)
+
+
+def _in_table(stderr: str, source: str) -> list[tuple[int, int, str]]:
+    """Return the error of a kernel that cannot be told from other functions of its name, if stderr is about that."""
+    match = re.search(rf"^{TABLE_NAME}:(\d+):", stderr, re.MULTILINE)
+    known = [] if needs_preprocessing(source) else kernels(source)
+    if match is None or not 0 <= int(match.group(1)) - 2 < len(known):
+        return []
+    name = known[int(match.group(1)) - 2].name
+    visible = masked(source)
+    plain = re.escape(name.partition("<")[0].rpartition("::")[2])
+    found = re.search(rf"\b__global__\b([^;{{}}]*?)\b{plain}\s*(?:<[^;{{}}()]*>)?\s*\(", visible)
+    if found is None:
+        return []
+    if not re.search(r"\bvoid\b", found.group(1) + visible[max(0, found.start() - 40) : found.start()]):
+        says = "a __global__ function must have a void return type: write results to memory"
+    elif "&" in visible[found.end() : closing(visible, found.end() - 1)]:
+        says = "a __global__ function cannot have a reference parameter: pass a pointer, or the value"
+    else:
+        says = f'more than one function is called "{name}": the C library has it, or there are two; choose another name'
+    return [(line_of(visible, found.start()), 0, says)]
 
 
 def explain_refusals(refused: Sequence[tuple[int, str]], source: str) -> str:

@@ -45,6 +45,7 @@ from .enumerations import (
     compute_mode,
     ctx_flags,
     device_attribute,
+    direction_vector_set,
     event_flags,
     filter_mode,
     func_cache,
@@ -102,6 +103,9 @@ from .unsupported import (
     IPCMemoryHandle,
     SurfaceReference,
     TextureReference,
+    _get_direction_vectors,
+    _get_scramble_constants32,
+    _get_scramble_constants64,
     get_curand_version,
     have_gl_ext,
     initialize_profiler,
@@ -115,4 +119,4 @@ from .unsupported import (
     stop_profiler,
 )
 
-__all__ = [name for name in dir() if not name.startswith("_") and name != "annotations"]
+__all__ = [name for name in dir() if not name.startswith("__") and name != "annotations"]

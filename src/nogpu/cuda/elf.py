@@ -16,7 +16,10 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _SYMBOL_TABLE = 2  # SHT_SYMTAB
 _OBJECT, _FUNCTION, _THREAD_LOCAL, _INDIRECT = 1, 2, 6, 10  # STT_...
 _UNDEFINED = 0  # SHN_UNDEF
-_NOT_THE_LEARNERS = ("_DYNAMIC", "_GLOBAL_OFFSET_TABLE_", "_ZN5nogpu", "nogpu_")  # the linker's names, and ours
+_WRITABLE = 1  # SHF_WRITE
+_SEALED = ".data.rel.ro"  # writable only while the file is loaded: constants that contain addresses
+# The linker's names, ours, and the compiler's: tables of virtual functions, type information, guards.
+_NOT_THE_LEARNERS = ("_DYNAMIC", "_GLOBAL_OFFSET_TABLE_", "_ZN5nogpu", "nogpu_", "_ZT", "_ZGV")
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Symbols:
 
     image: bytes = field(repr=False)
     variables: dict[str, tuple[int, int]] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)  # of the variables: memory that cannot be written
     functions: dict[int, str] = field(default_factory=dict)
     thread_local_places: dict[str, tuple[int, int]] = field(default_factory=dict)
     undefined: set[str] = field(default_factory=set)  # taken from elsewhere
@@ -44,14 +48,20 @@ class Symbols:
         for section in sections:
             title = titles + section[0]
             self.sections.append((self.image[title : self.image.index(b"\0", title)].decode(), section[5]))
+        sealed = {
+            index
+            for index, (section, (title, _)) in enumerate(zip(sections, self.sections, strict=True))
+            if not section[2] & _WRITABLE or title.startswith(_SEALED)
+        }
+        for section in sections:
             if section[1] != _SYMBOL_TABLE:
                 continue
             names = sections[section[6]]
             strings = self.image[names[4] : names[4] + names[5]]
             for offset in range(section[4], section[4] + section[5], _SYMBOL.size):
-                self._add(strings, _SYMBOL.unpack_from(self.image, offset))
+                self._add(strings, _SYMBOL.unpack_from(self.image, offset), sealed)
 
-    def _add(self, strings: bytes, symbol: tuple[int, int, int, int, int, int]) -> None:
+    def _add(self, strings: bytes, symbol: tuple[int, int, int, int, int, int], sealed: set[int]) -> None:
         name_offset, info, _, section, value, size = symbol
         name = strings[name_offset : strings.index(b"\0", name_offset)].decode()
         if section == _UNDEFINED:
@@ -60,12 +70,14 @@ class Symbols:
         kind = info & 15
         if kind == _OBJECT:
             self.variables[name] = (value, size)
+            if section in sealed:
+                self.constants.add(name)
         elif kind == _FUNCTION:
             if "." not in name:  # not a clone that the compiler made for itself
                 self.functions[value] = name
         elif kind == _INDIRECT:
             self.indirect.add(name)
-        elif kind == _THREAD_LOCAL:
+        elif kind == _THREAD_LOCAL and size:  # without size: Arm's marks in the code, such as _TLS_MODULE_BASE_
             self.thread_local_places[name] = (value, size)
 
     def learners_variables(self) -> list[str]:

@@ -282,6 +282,15 @@ class jit_target(_Shown, IntEnum):
     COMPUTE_90 = 90
 
 
+class direction_vector_set(_Shown, IntEnum):
+    """The tables of cuRAND's Sobol generators (curand.h): `pycuda.curandom` asks for the names when it is imported."""
+
+    VECTOR_32 = 101
+    SCRAMBLED_VECTOR_32 = 102
+    VECTOR_64 = 103
+    SCRAMBLED_VECTOR_64 = 104
+
+
 class jit_fallback(_Shown, IntEnum):
     """What to do without an exact binary."""
 
@@ -367,6 +376,7 @@ class array_cubemap_face(_Shown, IntEnum):
     NEGATIVE_Y = 3
     POSITIVE_Z = 4
     NEGATIVE_Z = 5
+
 
 TRSA_OVERRIDE_FORMAT = 1
 TRSF_READ_AS_INTEGER = 1

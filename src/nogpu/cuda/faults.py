@@ -58,7 +58,7 @@ def _exception(routine: str, fault: Fault) -> BaseException:
 def _address(address: int) -> str:
     if address < 4096:
         return f"address {address:#x}, a null pointer"
-    if address == 0xFFFFFFFFFFFFFFFF or address >> 47:
+    if address == 0xFFFFFFFFFFFFFFFF or address >> 48:
         return "an address that cannot exist"
     return f"address {address:#x} is not device memory"
 

@@ -18,8 +18,8 @@ from .errors import Result, cuda_error
 from .memory import DeviceAllocation
 
 
-class _PageLockedRanges:
-    """Which host addresses count as page-locked: only from and to those are copies asynchronous."""
+class AddressRanges:
+    """Stretches of addresses."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -43,12 +43,13 @@ class _PageLockedRanges:
             return sorted(self._ends.items())
 
     def contain(self, start: int, size: int) -> bool:
+        """Say whether one of them has the `size` bytes from `start` on."""
         with self._lock:
             index = bisect.bisect(self._starts, start) - 1
             return index >= 0 and start + size <= self._ends[self._starts[index]]
 
 
-page_locked = _PageLockedRanges()
+page_locked = AddressRanges()  # only from and to these are copies asynchronous
 
 
 class _ArrayBase:

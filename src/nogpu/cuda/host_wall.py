@@ -35,9 +35,9 @@ ALLOWED = {
 }
 # The compiler's own support for what a processor lacks: wide integers, complex and half-precision arithmetic.
 _COMPILERS_OWN = re.compile(
-    r"__(?:tsan|sanitizer_cov)_\w+|__(?:u?div|u?mod|mul|ash[lr]|lshr|neg|cmp|ucmp|popcount|clz|ctz|ffs|bswap|parity)\w*[dst]i\d?"
+    r"__(?:tsan|sanitizer_cov)_\w+|__ubsan_handle_divrem_overflow_abort|__(?:u?div|u?mod|mul|ash[lr]|lshr|neg|cmp|ucmp|popcount|clz|ctz|ffs|bswap|parity)\w*[dst]i\d?"
     r"|__(?:mul|div)[shdxt]c3|__(?:extend|trunc|fix|fixuns|float|floatun|add|sub|mul|div|neg|eq|ne|lt|le|gt|ge|unord)\w*[shdxt][fi]\w*"
-    r"|__aarch64_\w+|__powi[sdx]f2|_ZGV[a-zA-Z]\w+|_ZTVN10__cxxabiv1\w+"
+    r"|__powi[sdx]f2|_ZGV[a-zA-Z]\w+|_ZTVN10__cxxabiv1\w+"
 )
 _BORDER = re.compile(r"\b(nogpu_\w+)\b")
 DYNAMIC_INITIALIZATION = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import arena, contexts, cubin, devices, settings, watch
+from . import addresses, arena, contexts, cubin, devices, settings, watch
 from .arguments import Parameter, check, python_int
 from .elf import Symbols
 from .enumerations import function_attribute
@@ -40,6 +40,9 @@ class Module:
                 break
             name = entry.name.decode()
             self._kernels[self._symbols.name_at(entry.address - self._base()) or name] = entry
+        for name, (start, size) in self.variables().items():
+            if name not in self._symbols.constants:
+                addresses.variables.add(start, size)
 
     def _base(self) -> int:
         """Return where the file's address 0 lies in memory."""
@@ -105,9 +108,7 @@ def load_image(image: bytes, routine: str) -> ctypes.CDLL:
     raise cuda_error(routine, Result.INVALID_IMAGE, f"the module could not be loaded from {tried}: {problem}")
 
 
-def module_from_buffer(
-    buffer: Any, options: Sequence[Any] = (), message_handler: Any = None
-) -> Module:
+def module_from_buffer(buffer: Any, options: Sequence[Any] = (), message_handler: Any = None) -> Module:
     """Return the module of a cubin made by the CPU stand-in's compiler."""
     module = Module(bytes(memoryview(buffer)), "cuModuleLoadDataEx")
     if message_handler is not None:
@@ -190,8 +191,10 @@ class Function:
 
     def _grid(self, grid: Sequence[int]) -> tuple[int, int, int]:
         shape = tuple(python_int(n, f"grid[{i}]") for i, n in enumerate(grid)) + (1,) * (3 - len(grid))
-        if len(shape) != 3 or min(shape) < 1 or any(
-            n > most for n, most in zip(shape, devices.MAXIMUM_GRID, strict=True)
+        if (
+            len(shape) != 3
+            or min(shape) < 1
+            or any(n > most for n, most in zip(shape, devices.MAXIMUM_GRID, strict=True))
         ):
             raise cuda_error(
                 "cuLaunchKernel",
@@ -278,5 +281,3 @@ class Function:
 
     def _launch_grid_async(self, grid_width: int, grid_height: int, s: Stream | None) -> None:
         self._launch_kernel((grid_width, grid_height), None, bytes(self._buffer), self._shared_bytes, s)
-
-

@@ -19,7 +19,9 @@ REFUSED = (
     (r"\btexture\s*<|\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b", "textures", "read the array by index"),
     (r"\bsurface\s*<|\bsurf[123]D\w*\s*[<(]|\bcudaSurfaceObject_t\b", "surfaces", "read and write the array by index"),
     (r"\bwmma\s*::|\bnvcuda\b|\b__mma_\w+|\bwgmma\b", "tensor-core intrinsics (wmma)", "multiply with ordinary code"),
-    (r"\bcurand\w*\s*\(", "cuRAND in kernels", "draw the numbers in Python and pass an array"),
+    (r"\bcurandState(?:Scrambled)?Sobol\w*|\bcurandStateMtgp32\w*|\bcurand_discrete\w*",
+     "cuRAND's Sobol and MTGP32 generators and discrete distributions (their tables are in NVIDIA's host library)",
+     "use XORWOW, Philox or MRG32k3a: curandState, curandStatePhilox4_32_10_t, curandStateMRG32k3a_t"),
     (r"\bcudaGraph\w*|\bcuGraph\w*", "CUDA graphs", "launch the kernels one by one"),
     (r"\bcuda(?:Malloc|Memcpy|DeviceSynchronize|StreamCreate|EventCreate)\w*\s*\(", "the CUDA runtime API in kernels",
      "allocate, copy and synchronise in Python"),
@@ -45,31 +47,42 @@ PLAIN_HEADERS = {
     "stdlib.h", "string.h", "type_traits", "utility", "initializer_list", "array", "tuple", "complex.h",
 }  # fmt: skip
 PYCUDA_HEADERS = {"pycuda-complex.hpp", "pycuda-complex-impl.hpp", "pycuda-helpers.hpp"}
+CPP_HEADERS = {"curand_kernel.h", "cuda_fp16.h", "cuda_bf16.h", "cooperative_groups.h"}  # with overloads and templates
 REFUSED_HEADERS = {
-    "curand_kernel.h": "cuRAND in kernels: draw the numbers in Python and pass an array",
     "mma.h": "tensor-core intrinsics: multiply with ordinary code",
     "cuda/barrier": "libcu++: use __syncthreads()",
     "cuda/pipeline": "libcu++: copy with ordinary code",
 }
 
 
-def find_refused(source: str, folders: Sequence[Path], own_headers: Path) -> list[tuple[int, str]]:
+def find_refused(
+    source: str, folders: Sequence[Path], own_headers: Path, in_extern_c: bool = False
+) -> list[tuple[int, str]]:
     """Return (line, sentence) for each thing in `source` that is not supported, in the order of lines.
 
-    `folders` are the learner's -I folders: their own headers are allowed. `own_headers` holds CUDA's, as made for the
-    CPU.
+    A name that is used again and again is told of once, where it comes first. `folders` are the learner's -I folders:
+    their own headers are allowed. `own_headers` holds CUDA's, as made for the CPU. `in_extern_c`: PyCUDA has put
+    extern "C" around the source.
     """
     visible = cuda_source.masked(source)
     found = []
     for pattern, what, instead in REFUSED:
+        names = set()
         for match in re.finditer(pattern, visible):
-            line = cuda_source.line_of(visible, match.start())
-            found.append((line, f"the CPU stand-in leaves out {what}: {instead}"))
+            if match.group() not in names:
+                names.add(match.group())
+                line = cuda_source.line_of(visible, match.start())
+                found.append((line, f"the CPU stand-in leaves out {what}: {instead}"))
     for match in re.finditer(r'(?<!\w)(?:u8|[uUL])?R"', source):
         line = cuda_source.line_of(source, match.start())
         found.append((line, 'the CPU stand-in leaves out raw strings, R"(...)": write an ordinary one'))
     for line, name, _ in cuda_source.includes(source):
         sentence = _refused_header(name, folders, own_headers)
+        if in_extern_c and name in CPP_HEADERS and 'extern "C++"' not in source:
+            sentence = (
+                f'{name} is C++, and PyCUDA puts extern "C" around the source: call '
+                'SourceModule(source, no_extern_c=True) and write extern "C" before each __global__'
+            )
         if sentence:
             found.append((line, sentence))
     return sorted(found)

@@ -91,6 +91,7 @@ class KernelEntry(ctypes.Structure):
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nogpu_start": (None, [c_int]),
+    "nogpu_set_heap_limit": (None, [c_size_t]),
     "nogpu_stream_create": (c_void_p, [c_int]),
     "nogpu_stream_destroy": (None, [c_void_p]),
     "nogpu_stream_default": (c_void_p, []),
@@ -149,7 +150,7 @@ def build() -> Path:
     name = f"runtime-{cache.key(*texts, *FLAGS, toolchain.identity)}.so"
     # One translation unit: the standard library's headers are read once instead of a dozen times.
     everything = "".join(f'#include "{path.name}"\n' for path in sources)
-    options = [*FLAGS, f"-I{SOURCES}", f"-I{DEVICE_HEADERS}", "-x", "c++", "-"]
+    options = [*FLAGS, *toolchain.jump_flags, f"-I{SOURCES}", f"-I{DEVICE_HEADERS}", "-x", "c++", "-"]
     problem: OSError | None = None
     for folder in (settings.cache_folder(), Path(tempfile.gettempdir()) / f"nogpu-{os.getuid()}"):
         target = folder / name

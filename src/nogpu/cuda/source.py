@@ -15,6 +15,7 @@ _HIDDEN = re.compile(
     re.DOTALL,
 )
 _SCOPES = re.compile(r"\bnamespace\s+((?:\w+\s*::\s*)*\w+)\s*\{|[{}]")
+_BRACES = re.compile(r"(\b(?:namespace\b[\w\s:]*|extern\s*))?\{|\}")
 _AFTER_GLOBAL = re.compile(r"\b(\w+)\s*(?=[(<])")
 _INCLUDE = re.compile(r"^[ \t]*(?:#|%:)[ \t]*include[ \t]*([<\"])([^>\"\n]+)[>\"]", re.MULTILINE)
 _NOT_A_NAME = {"__launch_bounds__", "__attribute__", "__align__", "__maxnreg__"}
@@ -121,6 +122,17 @@ class _Namespaces:
 
     def at(self, position: int) -> tuple[str, ...]:
         return self._open[bisect_right(self._positions, position) - 1]
+
+
+def is_in_block(visible: str, position: int) -> bool:
+    """Say whether `position` of a masked text is in a function's or class's braces, not only in a namespace's."""
+    stack: list[bool] = []
+    for match in _BRACES.finditer(visible, 0, position):
+        if match.group() != "}":
+            stack.append(match.group(1) is None)
+        elif stack:
+            stack.pop()
+    return any(stack)
 
 
 def closing(text: str, start: int) -> int:

@@ -18,6 +18,19 @@ from ..compiler import find_compiler
 from .errors import Result, cuda_error
 
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
+# Fibers go on by a jump into the middle of a function (fiber.cpp), which guarded code refuses; Ubuntu's compiler guards.
+JUMP_FLAGS = {"aarch64": ("-mbranch-protection=none",)}
+# x86: everything that this processor can do. Arm: `char` is signed, as in CUDA beside x86; atomic functions are
+# instructions, not calls into libgcc, which is not linked; a division by zero is reported, for Arm gives 0 (fault.cpp).
+CPU_FLAGS = {
+    "x86_64": ("-march=native",),
+    "aarch64": (
+        "-fsigned-char",
+        "-mno-outline-atomics",
+        "-fsanitize=integer-divide-by-zero",
+        "-fno-sanitize-recover=integer-divide-by-zero",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,8 @@ class Toolchain:
     program: str
     identity: str  # compiler version and CPU: code compiled for one is not used with another
     is_clang: bool
-    cpu_flags: tuple[str, ...]
+    jump_flags: tuple[str, ...]  # of the runtime and of kernels
+    cpu_flags: tuple[str, ...]  # of kernels
 
     @staticmethod
     @functools.cache
@@ -41,12 +55,12 @@ class Toolchain:
                 "the CPU stand-in for CUDA needs a C++ compiler: install g++ or clang++ (Debian, Ubuntu: "
                 "sudo apt install g++), or name one in the environment variable CXX",
             )
-        x86 = platform.machine() in ("x86_64", "AMD64")
         return Toolchain(
             program=str(compiler.path),
             identity=f"{compiler.path} {compiler.version} {platform.machine()} {_cpu()}",
             is_clang="clang" in compiler.version,
-            cpu_flags=("-march=native",) if x86 else (),
+            jump_flags=JUMP_FLAGS.get(platform.machine(), ()),
+            cpu_flags=CPU_FLAGS.get(platform.machine(), ()),
         )
 
     def run(self, arguments: Sequence[str], source: str, what: str) -> None:

@@ -70,8 +70,16 @@ def have_gl_ext() -> bool:
 
 
 def get_curand_version() -> tuple[int, int, int]:
-    """Return a version before all others: there is no cuRAND. PyCUDA's `curandom.rand` has a generator of its own."""
-    return (0, 0, 0)
+    """Return the version of cuRAND whose numbers curand_kernel.h draws here, as PyCUDA takes 10405 apart: 10.4.5."""
+    return (10, 40, 5)
+
+
+def _refuse_sobol_table(*arguments: Any) -> NoReturn:
+    instead = "use XORWOWRandomNumberGenerator or MRG32k3aRandomNumberGenerator"
+    raise not_supported("curandGetDirectionVectors and its relatives", instead)
+
+
+_get_direction_vectors = _get_scramble_constants32 = _get_scramble_constants64 = _refuse_sobol_table
 
 
 def initialize_profiler(*arguments: Any) -> None:

@@ -66,5 +66,8 @@ void nogpu_assert_failed(const char* expression, const char* file, int line, con
 void nogpu_trap(const char* what);
 void* nogpu_device_malloc(size_t bytes, int line);
 void nogpu_device_free(void* pointer, int line);
+// Jumps of random number generators, by count * 2^log2_step steps: for curand_kernel.h.
+void nogpu_jump_xorwow(uint32_t* words, uint64_t count, int log2_step);
+void nogpu_jump_mrg32k3a(uint32_t* first, uint32_t* second, uint64_t count, int log2_step);
 }
 #pragma GCC visibility pop

@@ -27,6 +27,10 @@ template <unsigned... I> struct Indices {};
 template <unsigned N, unsigned... I> struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
 template <unsigned... I> struct MakeIndices<0, I...> { using type = Indices<I...>; };
 
+// Of the functions of one name, the kernel: it is the one that returns nothing (`div` is libc's, too).
+template <class... Arguments>
+constexpr auto kernel_among(void (*function)(Arguments...)) { return function; }
+
 template <auto Function> struct KernelOf;
 
 template <class... Arguments, void (*Function)(Arguments...)>
@@ -111,8 +115,11 @@ struct KernelOf<Function> {
 
 // The source's last lines, added by rewrite.py: one NOGPU_KERNEL for each kernel between begin and end.
 #define NOGPU_KERNELS_BEGIN extern "C" __attribute__((used, visibility("default"))) const nogpu::Kernel nogpu_kernels[] = {
-#define NOGPU_KERNEL(NAME, MAXIMUM, ...)                                                           \
-  {NAME, &nogpu::KernelOf<&__VA_ARGS__>::run, reinterpret_cast<void*>(&__VA_ARGS__),               \
-   nogpu::KernelOf<&__VA_ARGS__>::table.kinds, nogpu::KernelOf<&__VA_ARGS__>::table.offsets,       \
-   nogpu::KernelOf<&__VA_ARGS__>::table.sizes, nogpu::KernelOf<&__VA_ARGS__>::count, (MAXIMUM)},
+#define NOGPU_KERNEL(NAME, MAXIMUM, ...)                                                              \
+  {NAME, &nogpu::KernelOf<nogpu::kernel_among(&__VA_ARGS__)>::run,                                    \
+   reinterpret_cast<void*>(nogpu::kernel_among(&__VA_ARGS__)),                                        \
+   nogpu::KernelOf<nogpu::kernel_among(&__VA_ARGS__)>::table.kinds,                                   \
+   nogpu::KernelOf<nogpu::kernel_among(&__VA_ARGS__)>::table.offsets,                                 \
+   nogpu::KernelOf<nogpu::kernel_among(&__VA_ARGS__)>::table.sizes,                                   \
+   nogpu::KernelOf<nogpu::kernel_among(&__VA_ARGS__)>::count, (MAXIMUM)},
 #define NOGPU_KERNELS_END {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0}};

@@ -46,6 +46,12 @@
 #endif
 // `extern __shared__ T name[];` is rewritten (rewrite.py) to this: one array, seen as many types.
 #define NOGPU_DYNAMIC_SHARED(...) extern __thread __VA_ARGS__ __asm__("nogpu_dynamic_shared")
+// In a template g++ forgets the other name: there a reference does it.
+extern "C" {
+extern __attribute__((visibility("default"))) __thread char nogpu_dynamic_shared[];
+}
+#define NOGPU_DYNAMIC_SHARED_VIEW(name, ...) \
+  __VA_ARGS__(&name)[] = reinterpret_cast<__VA_ARGS__(&)[]>(nogpu_dynamic_shared)
 
 #ifdef NOGPU_INSPECTING
 // The same variable, as a constant: for one thread it is one, and reading it is then not reported as an access.
@@ -72,6 +78,12 @@ static constexpr int warpSize = 32;
 #endif
 #define malloc(bytes) nogpu_device_malloc(bytes, __LINE__)
 #define free(pointer) nogpu_device_free(pointer, __LINE__)
+NOGPU_UNSEEN void* operator new(size_t bytes) { return nogpu_device_malloc(bytes, 0); }
+NOGPU_UNSEEN void* operator new[](size_t bytes) { return nogpu_device_malloc(bytes, 0); }
+NOGPU_UNSEEN void operator delete(void* pointer) noexcept { nogpu_device_free(pointer, 0); }
+NOGPU_UNSEEN void operator delete(void* pointer, size_t) noexcept { nogpu_device_free(pointer, 0); }
+NOGPU_UNSEEN void operator delete[](void* pointer) noexcept { nogpu_device_free(pointer, 0); }
+NOGPU_UNSEEN void operator delete[](void* pointer, size_t) noexcept { nogpu_device_free(pointer, 0); }
 #define __trap() nogpu_trap("the kernel called __trap()")
 #define __brkpt() ((void)0)
 #define __builtin_assume(condition) ((void)0)

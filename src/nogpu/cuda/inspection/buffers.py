@@ -22,7 +22,7 @@ from .signature import ParameterText
 
 MINIMUM_GUARD = 64 << 10  # bytes before and behind each array that belong to nobody; addresses, hardly any memory
 MAXIMUM_GUARD = 16 << 20
-END_OF_ADDRESSES = 1 << 47  # no process has memory beyond
+END_OF_ADDRESSES = 1 << 48  # no process has memory beyond
 NEAR_NULL = 1 << 16  # a pointer below this is a null pointer with something added
 _C_NAMES = {
     "f4": "float", "f8": "double", "f2": "__half", "i1": "signed char", "i2": "short", "i4": "int", "i8": "long long",
@@ -95,7 +95,8 @@ def check(kernel: str, module: InspectedModule, given: Sequence[Any]) -> list[Mi
     wanted, texts = module.parameters(kernel), module.parameter_texts(kernel)
     if len(given) != len(wanted):
         names = ", ".join(text.name for text in texts) or "none"
-        raise TypeError(f"{kernel} takes {len(wanted)} arguments ({names}), and {len(given)} were given")
+        number = "1 was" if len(given) == 1 else f"{len(given)} were"
+        raise TypeError(f"{kernel} takes {arguments.count(len(wanted))} ({names}), and {number} given")
     found = []
     for value, want, text in zip(given, wanted, texts, strict=True):
         problem = _array_problem(value, text) if want.kind == "P" else _scalar_problem(value, want, text)

@@ -17,6 +17,7 @@ INSPECTING = Build(
         "-fsanitize-coverage=trace-pc",
         "-fno-thread-jumps", "-fno-crossjumping", "-fno-tree-vectorize", "-fno-tree-loop-distribute-patterns",
         "-fno-store-merging", "-fno-tree-sra", "-fno-ipa-icf", "-fno-tree-tail-merge", "-fno-jump-tables",
+        "-fno-tree-bit-ccp",  # or an address that is seen to be misaligned is reported as a range of bytes
     ),
     clang_flags=(
         "-fno-finite-loops",  # or an endless loop that computes nothing is left out

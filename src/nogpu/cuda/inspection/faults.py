@@ -7,7 +7,7 @@ import ctypes
 from ..runtime import Fault, FaultKind
 from .library import ATOMIC, VOLATILE, library
 from .report import Finding
-from .wording import Scene, name_thread
+from .wording import BAD_POINTER_HINT, LOCAL_ARRAY_HINT, Scene, name_thread
 
 _KINDS = {
     FaultKind.ILLEGAL_ADDRESS: "bad-address",
@@ -20,7 +20,7 @@ _KINDS = {
     FaultKind.OUT_OF_MEMORY: "stack-overflow",
 }
 _HINTS = {
-    "bad-address": "Check where the pointer comes from, and the index that is added to it.",
+    "bad-address": BAD_POINTER_HINT,
     "stack-overflow": "End the recursion, or move the large local array to shared or global memory.",
     "division-by-zero": "Test the divisor first. A GPU gives some number here and goes on: you would not notice.",
     "endless": "Look at the loop's condition: can what it tests change in the loop?",
@@ -57,6 +57,8 @@ def take_fault(scene: Scene, stopped_at: int, last_site: int, last_how: int) -> 
         block=_triple(fault.block),
         hint=_HINTS[name],
     )
+    if kind == FaultKind.ILLEGAL_ADDRESS and fault.address >= 4096:
+        finding.hint += LOCAL_ARRAY_HINT
     at = f" at line {line}" if line else ""
     who = name_thread(finding.thread, finding.block, scene)
     finding.message = {

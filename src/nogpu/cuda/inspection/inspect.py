@@ -6,13 +6,16 @@ sanitizer (launch.py, runtime_source/) → its records in words (wording.py) →
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import devices, settings
+from .. import devices, refusals, settings
+from .. import source as cuda_source
 from . import library
 from .buffers import Buffers, check
 from .grouping import in_order
@@ -51,7 +54,7 @@ def inspect(
     fit in number or kind) and ValueError (a launch that no GPU accepts).
     """
     started = time.perf_counter()
-    module = inspected_module(source, tuple(options))
+    module = inspected_module(source, (*options, *_pycudas_headers(source)))
     shape, blocks = _triple("block", block), _triple("grid", grid)
     numbers = [_order_number(order) for order in orders] or [0]
     _check_launch(module, kernel, shape, blocks, int(shared))
@@ -134,6 +137,13 @@ def _differences(
     return []
 
 
+def _pycudas_headers(source: str) -> list[str]:
+    """Return the option that finds PyCUDA's device headers, where `source` includes one: SourceModule gives it, too."""
+    package = importlib.util.find_spec("pycuda")
+    wanted = any(name in refusals.PYCUDA_HEADERS for _, name, _ in cuda_source.includes(source))
+    return [f"-I{Path(package.origin).parent / 'cuda'}"] if wanted and package and package.origin else []
+
+
 def _order_number(order: str) -> int:
     if order not in ORDERS:
         raise ValueError(f"orders has {order!r}: the orders are {', '.join(ORDERS)}")
@@ -159,8 +169,8 @@ def _check_launch(module: InspectedModule, kernel: str, block: Triple, grid: Tri
 
 
 def _triple(name: str, shape: int | Sequence[int]) -> Triple:
-    sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-    if not 1 <= len(sizes) <= 3 or any(int(size) != size or size < 1 for size in sizes):
+    sizes = (shape,) if isinstance(shape, int | float | np.number) else tuple(shape)
+    if not 1 <= len(sizes) <= 3 or any(size != int(size) or size < 1 for size in sizes):
         raise ValueError(f"{name} is {shape!r}: give one to three whole numbers, each at least 1")
     x, y, z = (*(int(size) for size in sizes), 1, 1)[:3]
     return x, y, z

@@ -125,7 +125,8 @@ class InspectedModule:
 
     def _element_size(self, name: str) -> int:
         """Return the bytes of one element of the array `name`, as its declaration says; 0 where that is not plain."""
-        match = re.search(rf"([\w ]+?)\s*\b{re.escape(name)}\s*(?:\[|;|=)", self._visible)
+        others = r"(?:\w+\s*(?:\[[^\]]*\]\s*)*,\s*)*?"  # float a[8], b[8];
+        match = re.search(rf"([\w ]+?)\s+{others}\b{re.escape(name)}\s*(?:\[|;|=|,)", self._visible)
         if match is None:
             return 0
         words = [word for word in match.group(1).split() if not word.startswith("__") and word not in _NOT_TYPES]

@@ -47,10 +47,22 @@ class Launch:
         self.dropped = 0
         self.profile: Profile | None = None
 
-    def run(self, seconds: float, order: int = 0, with_profile: bool = True, stream: int | None = None) -> None:
-        """Launch and wait. `order` is 0 for forward, 1 reverse, 2 shuffled; `seconds` 0 for no limit."""
+    def run(
+        self,
+        seconds: float,
+        order: int = 0,
+        with_profile: bool = True,
+        stream: int | None = None,
+        keep_heap: bool = False,
+    ) -> None:
+        """Launch and wait. `order` is 0 for forward, 1 reverse, 2 shuffled; `seconds` 0 for no limit.
+
+        With `keep_heap`, what the kernel has from malloc is there for the next such launch.
+        """
         runtime = library.library()
         handle = runtime.nogpu_inspection_new()
+        if keep_heap:
+            runtime.nogpu_inspection_keep_heap(handle)
         known = self._know_variables()
         try:
             self._know_shared(handle)
@@ -115,25 +127,18 @@ class Launch:
         stopped_at = runtime.nogpu_inspection_stopped_at(handle) + 1  # of() wants the address behind
         sites = {last_site} | {record.site for record in records} | {record.other_site for record in records}
         offsets = {site: runtime.nogpu_inspection_site(handle, site) for site in sites if site}
-        fault_blocks = self._places(runtime.nogpu_inspection_recent_blocks(handle))
-        blocks = {place for record in records for place in self._places(record.extra)} | set(fault_blocks)
-        lines = self.module.lines.of([*offsets.values(), *blocks, stopped_at])
+        last_block = runtime.nogpu_inspection_last_block(handle)
+        lines = self.module.lines.of(offsets.values())
         scene = Scene(
             self.module.source.splitlines(), self.block, self.grid, self.memories,
             lambda site: lines[offsets[site]] if site else 0, self.arguments.host_pointer,
-            lambda packed: [lines[place] for place in self._places(packed)],
         )  # fmt: skip
         self.findings += [finding_of(record, scene) for record in records]
         # Some instructions have no line of their own: the ones before them have.
-        nearby = [place - back for place in (stopped_at, *fault_blocks) for back in range(0, 64, 4) if place > back]
+        nearby = [place - back for place in (stopped_at, last_block) for back in range(0, 64, 4) if place > back]
         found = self.module.lines.of(nearby) if runtime.nogpu_fault_pending() else {}
         stopped_line = next((found[place] for place in nearby if found.get(place)), 0)
         fault = take_fault(scene, stopped_line, last_site, how.value)
         if fault is not None:
             self.findings.append(fault)
         self.dropped = runtime.nogpu_inspection_dropped(handle)
-
-    def _places(self, packed: int) -> list[int]:
-        """Return the addresses, within the module, of up to four basic blocks; the one that was entered last first."""
-        distances = [packed >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-        return [self.module.text + distance for distance in distances if distance]

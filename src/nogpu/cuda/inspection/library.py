@@ -52,6 +52,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nogpu_mark_written": (None, [c_uint64, c_uint64]),
     "nogpu_inspection_new": (c_void_p, []),
     "nogpu_inspection_shared": (None, [c_void_p, c_uint64, c_uint64, c_int]),
+    "nogpu_inspection_keep_heap": (None, [c_void_p]),
     "nogpu_inspection_launch": (
         c_uint64,
         [c_void_p, c_void_p, c_void_p, c_char_p, c_size_t, c_uint * 3, c_uint * 3, c_size_t, c_double, c_int],
@@ -60,7 +61,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nogpu_inspection_site": (c_uint64, [c_void_p, c_uint32]),
     "nogpu_inspection_stopped_at": (c_uint64, [c_void_p]),
     "nogpu_inspection_last_site": (c_uint32, [c_void_p, POINTER(c_uint32)]),
-    "nogpu_inspection_recent_blocks": (c_uint64, [c_void_p]),
+    "nogpu_inspection_last_block": (c_uint64, [c_void_p]),
     "nogpu_inspection_dropped": (c_uint64, [c_void_p]),
     "nogpu_inspection_address": (c_uint64, [c_void_p, c_int]),
     "nogpu_inspection_delete": (None, [c_void_p]),

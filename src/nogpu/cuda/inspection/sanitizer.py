@@ -99,7 +99,7 @@ class Sanitizer:
             launch = Launch(module, function.source_name, block, grid, shared, call)
             call.variables_in()
             try:
-                launch.run(settings.kernel_seconds(), with_profile=False, stream=stream)
+                launch.run(settings.kernel_seconds(), with_profile=False, stream=stream, keep_heap=True)
             finally:
                 call.variables_out()
                 call.release()
@@ -218,7 +218,8 @@ class _Call:
     def _copy_variables(self, into_inspected: bool) -> None:
         inspected = self._module.variable_addresses()
         for name, (fast, size) in self._function.module.variables().items():
-            if name in inspected and inspected[name][1] == size:
+            is_constant = name in self._module.symbols.constants  # its memory cannot be written, and says the same
+            if name in inspected and inspected[name][1] == size and not is_constant:
                 there = inspected[name][0]
                 ctypes.memmove(*((there, fast) if into_inspected else (fast, there)), size)
 
@@ -247,7 +248,7 @@ def _leak_error(sizes: Sequence[int]) -> LogicError:
     ]  # fmt: skip
     error = cuda_error(
         "sanitizer", Result.INVALID_VALUE,
-        f"{len(sizes)} allocations ({sum(sizes)} bytes) were made inside and are still held at the end",
+        f"{len(sizes)} allocation{'s' * (len(sizes) != 1)} ({sum(sizes)} bytes), made inside, still held at the end",
     )  # fmt: skip
     assert isinstance(error, LogicError)
     error.findings = findings  # type: ignore[attr-defined]

@@ -15,6 +15,14 @@ TOOLS = {
     "race": "racecheck", "uninitialized": "initcheck", "divergent-barrier": "synccheck", "missing-lane": "synccheck",
     "deadlock": "synccheck", "early-exit": "synccheck",
 }  # fmt: skip
+OVERFLOWS = 1 << 20  # an index as far out, and FAR times as far as the array reaches, is no slip by one
+FAR = 1000
+OVERFLOW_HINT = (
+    "So far out an index is often an int that has overflowed (beyond 2,147,483,647), or one that nobody has set: "
+    "compute it as size_t or long long."
+)
+BAD_POINTER_HINT = "Check where the pointer comes from, and the index that is added to it."
+LOCAL_ARRAY_HINT = " (Writing past a local array's end can change a pointer, too.)"
 
 
 @dataclass
@@ -27,7 +35,6 @@ class Scene:
     memories: Mapping[int, Memory]
     line_of_site: Callable[[int], int]
     host_pointer: Callable[[int], str]  # the argument that leads to an address of the host, or ""
-    lines_of_blocks: Callable[[int], list[int]]  # of a thread's last basic blocks, packed; the last one first
 
     def text(self, line: int) -> str:
         """Return the text of a source line."""
@@ -37,6 +44,10 @@ class Scene:
         """Say whether a __syncthreads() stands between two lines of the source, or in the later one."""
         first, last = sorted((line, other))
         return any("__syncthreads" in text for text in self.source_lines[first:last])
+
+    def is_flat(self) -> bool:
+        """Say whether blocks and grid have one dimension only."""
+        return self.block[1:] == self.grid[1:] == (1, 1)
 
     def thread(self, linear: int) -> Triple:
         """Return the threadIdx of a thread's linear index."""
@@ -117,31 +128,41 @@ def _out_of_bounds(finding: Finding, record: FindingRecord, memory: Memory | Non
         finding.message += ", before it" if record.offset < 0 else ", behind its end"
         finding.hint = "Ask malloc for as many bytes as the loop touches: n * sizeof(float), not n."
         return
+    what = place(finding, memory)
     if memory.size == 0:
         has = f"{memory.name} has no elements"
     elif memory.element_size:
         has = f"{memory.name} has {memory.elements} element{'s' * (memory.elements != 1)}"
         has += f", {memory.name}[0] to {memory.name}[{memory.elements - 1}]" if memory.elements > 1 else ""
     else:
-        has = f"{memory.name} has {memory.size} bytes, and this is byte {record.offset}"
-    finding.message = f"{who(finding, scene)} {verb(record.how)} {place(finding, memory)}, and {has}"
+        what, has = f"byte {record.offset} of {memory.name}", f"{memory.name} has {memory.size} bytes"
+    finding.message = f"{who(finding, scene)} {verb(record.how)} {what}, and {has}"
     if memory.is_dynamic:
         finding.hint = (
             f"The launch gives {memory.size} bytes of dynamic shared memory: pass shared= the number of elements times "
             "their size in bytes."
         )
+    elif finding.index is not None and finding.index < -OVERFLOWS:
+        finding.hint = OVERFLOW_HINT
     elif record.offset < 0:
         finding.hint = (
             "The index is below 0: leave the first elements out, as with if (i > 0), or give them a value of their own."
         )
-    else:
+    elif finding.index is not None and finding.index > FAR * max(memory.elements, 1) and finding.index > OVERFLOWS:
+        finding.hint = OVERFLOW_HINT
+    elif scene.is_flat():
         finding.hint = "Compare the index with the array's size before you use it: if (i < n)."
+    else:
+        finding.hint = (
+            "Compare row and column with the array's height and width before you use them; and see that neither they "
+            "nor the grid's x and y are swapped: row * width + column."
+        )
 
 
 def _bad_address(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
     what = "a null pointer" if record.address < 4096 else f"address {record.address:#x}, which is in no array"
     finding.message = f"{who(finding, scene)} {verb(record.how)} {what}"
-    finding.hint = "Check where the pointer comes from, and the index that is added to it."
+    finding.hint = BAD_POINTER_HINT + (LOCAL_ARRAY_HINT if record.address >= 4096 else "")
 
 
 def _host_pointer(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
@@ -160,7 +181,7 @@ def _use_after_free(finding: Finding, record: FindingRecord, memory: Memory | No
 
 def _double_free(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
     finding.message = f"{who(finding, scene)} frees memory that is not allocated (or was freed before)"
-    finding.hint = "Free each pointer that malloc returned once, by one thread."
+    finding.hint = "Free each pointer that malloc (or new) returned once, by one thread."
 
 
 def _misaligned(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
@@ -211,14 +232,32 @@ def _race(finding: Finding, record: FindingRecord, memory: Memory | None, scene:
     turn = " in the next turn of the loop" if next_turn else ""
     access = f"{verb(how)} {place(finding, memory)} at line {finding.line}{turn}"
     finding.message = f"{here} {access} after {other} {did} at {at}, {between}"
+    same_line, same_thread = finding.line == finding.other_line, record.thread == record.other_thread
     if (how | other_how) & ATOMIC:
         hint = (
             "Atomic functions protect only from each other: make every access to it atomic, or put a barrier between."
         )
-    elif finding.line == finding.other_line and re.search(r"[-+*|&^]=|\+\+|--", finding.text):
+    elif same_line and _adds_up(finding.text, finding.array):
         hint = "If many threads add to one place, use an atomic function: atomicAdd(&x, value) for x += value."
-    elif across:
+        if across and same_thread and not re.search(r"\[[^\]]*\[", finding.text):  # not bins[x[i]]++
+            hint += " If each was to have a place of its own: does the index lack blockIdx.x * blockDim.x?"
+    elif same_line and not how & other_how & WRITE:
+        if across or memory is None or memory.space != library.SHARED:
+            hint = "Write the results to another array: no thread may overwrite what another still has to read."
+        else:
+            hint = (
+                "Let all threads pass a __syncthreads() before the next step (at the end of the loop's body, outside "
+                "of the if), or read into a variable, __syncthreads(), and then write."
+            )
+    elif across and how & WRITE and other_how & WRITE:
         hint = "Let each block write elements of its own, or combine with an atomic function such as atomicAdd."
+        if same_line and same_thread:
+            hint += " Does the index lack blockIdx.x * blockDim.x?"
+    elif across:
+        hint = (
+            "What a block writes, another may read in the next launch only: make two kernels of it. (Or write, call "
+            "__threadfence(), and announce it by an atomic function.)"
+        )
     elif how & WRITE and other_how & WRITE:
         hint = "Only one of the values stays, and which one is chance: let each thread write its own, or use atomicAdd."
     elif next_turn:
@@ -228,6 +267,15 @@ def _race(finding: Finding, record: FindingRecord, memory: Memory | None, scene:
     else:
         hint = "Put __syncthreads() between the two, where every thread of the block passes it."
     finding.hint = hint
+
+
+def _adds_up(text: str, array: str) -> bool:
+    """Say whether a line such as `total += x[i]` changes an element, and reads no other element of the same array."""
+    match = re.search(r"[-+*|&^]=|\+\+|--", text)
+    if match is None:
+        return False
+    value = text[match.end() :].partition(";")[0] if match.group().endswith("=") else ""
+    return not array or re.search(rf"\b{re.escape(array)}\b", value) is None
 
 
 def _swap(finding: Finding) -> None:
@@ -254,7 +302,7 @@ def _early_exit(finding: Finding, record: FindingRecord, memory: Memory | None, 
     of = f" of block {triple(finding.block)}" if scene.grid != (1, 1, 1) and finding.block else ""
     thread = f"thread {triple(finding.thread)}{of}" if finding.thread else "a thread"
     others = f" (and {record.count - 1} more)" if record.count > 1 else ""
-    worked_on = _line_behind(finding.line, finding.other_line, scene.lines_of_blocks(record.extra), scene)
+    worked_on = finding.other_line if finding.other_line > finding.line else 0
     finding.other_line, finding.other_text = worked_on, scene.text(worked_on)
     if worked_on or record.how:  # it has missed the barrier and was still running
         finding.kind = "divergent-barrier"
@@ -276,14 +324,6 @@ def _early_exit(finding: Finding, record: FindingRecord, memory: Memory | None, 
         "Today's GPUs wait only for threads that have not ended, older ones hang: keep all threads to the last "
         "barrier, and put only the work into if (i < n)."
     )
-
-
-def _line_behind(barrier: int, last_access: int, blocks: Sequence[int], scene: Scene) -> int:
-    """Return a line behind the barrier in which a thread was that has missed it; 0 if it only ended."""
-    if last_access > barrier:
-        return last_access
-    behind = (line for line in blocks if line > barrier and scene.text(line).strip() not in ("", "}", "};"))
-    return next(behind, 0)
 
 
 def _missing_lane(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
@@ -314,8 +354,9 @@ def _deadlock(finding: Finding, record: FindingRecord, memory: Memory | None, sc
 
 def _leak(finding: Finding, record: FindingRecord, memory: Memory | None, scene: Scene) -> None:
     finding.severity, finding.thread, finding.block = "advice", None, None
-    finding.message = f"{record.size} bytes from the malloc of line {finding.line} are never freed in this launch"
-    finding.hint = "Free what malloc returned, unless a later kernel frees it: the device's heap has 8 MB."
+    source = f"the malloc of line {finding.line} are" if finding.line else "new are"
+    finding.message = f"{record.size} bytes from {source} never freed in this launch"
+    finding.hint = "Free what malloc (or new) returned, unless a later kernel does: the device's heap has 8 MB."
 
 
 _SENTENCES: dict[str, Callable[[Finding, FindingRecord, Memory | None, Scene], None]] = {

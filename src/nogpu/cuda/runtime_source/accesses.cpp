@@ -48,8 +48,9 @@ extern "C" {
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
-void __tsan_vptr_update(void**, void*) {}
-void __tsan_vptr_read(void**) {}
+// The pointer to an object's table of virtual functions: written by its constructor, read by a call.
+void __tsan_vptr_update(void** a, void*) { accessed_aligned(a, sizeof *a, WRITE, NOGPU_CALLER); }
+void __tsan_vptr_read(void** a) { accessed_aligned(a, sizeof *a, READ, NOGPU_CALLER); }
 void __tsan_read_range(void* start, size_t bytes) { accessed_range(start, bytes, READ, NOGPU_CALLER); }
 void __tsan_write_range(void* start, size_t bytes) { accessed_range(start, bytes, WRITE, NOGPU_CALLER); }
 void* __tsan_memcpy(void* to, const void* from, size_t bytes) {

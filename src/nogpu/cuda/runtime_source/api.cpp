@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "block.h"
+#include "device_heap.h"
 #include "fault.h"
 #include "launch.h"
 #include "stream.h"
@@ -43,6 +44,8 @@ void nogpu_start(int threads) {
   set_worker_count(threads);
   default_stream();
 }
+
+void nogpu_set_heap_limit(size_t bytes) { set_heap_limit(bytes); }
 
 void* nogpu_stream_create(int blocking) { return create_stream(blocking != 0); }
 void nogpu_stream_destroy(void* stream) { destroy_stream(static_cast<Stream*>(stream)); }

@@ -15,7 +15,11 @@ namespace nogpu {
 
 namespace {
 
+#if defined(__x86_64__)
 const int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+#else
+const int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};  // the last: what the compiler knows to be wrong
+#endif
 struct sigaction before[65];  // who handled each signal before us, indexed by its number
 
 std::mutex& fault_mutex() {
@@ -51,7 +55,7 @@ void describe(int signal, siginfo_t* info, const Worker* worker) {
   auto address = info->si_code == SI_KERNEL ? ~uint64_t(0) : reinterpret_cast<uint64_t>(info->si_addr);
   if (signal == SIGFPE) {
     fault_here(FaultKind::Arithmetic, "integer division by zero (or of the most negative integer by -1)");
-  } else if (signal == SIGILL) {
+  } else if (signal == SIGILL || signal == SIGTRAP) {
     fault_here(FaultKind::IllegalInstruction, "the kernel reached code that cannot be executed");
   } else if (in_guard_page(worker->current, info->si_addr)) {
     snprintf(text, sizeof text, "the thread's stack of %zu KiB is used up: endless recursion, or too large local arrays",
@@ -127,3 +131,14 @@ void prepare_thread_for_faults() {
 }
 
 }  // namespace nogpu
+
+#if !defined(__x86_64__)
+// Arm divides by zero without a signal, so the compiler tests each divisor (toolchain.py) and calls this.
+extern "C" __attribute__((visibility("default"))) void __ubsan_handle_divrem_overflow_abort(void*, void*, void*) {
+  using namespace nogpu;
+  RuntimeSection section(current_worker());
+  if (inspection) inspection->stopped_at = reinterpret_cast<uintptr_t>(__builtin_return_address(0)) - 1;
+  fault_here(FaultKind::Arithmetic, "integer division by zero");
+  abandon_block();
+}
+#endif

@@ -36,11 +36,16 @@ struct Step {
 };
 
 constexpr size_t STACK_BYTES = 512 << 10;  // CUDA gives a thread at most 512 KiB of local memory
-constexpr size_t GUARD_BYTES = 4096;  // a page, below the stack
+constexpr size_t SMALLEST_PAGE = 4096;
+#if defined(__x86_64__)
+constexpr size_t GUARD_BYTES = SMALLEST_PAGE;  // below the stack: whole pages
+#else
+constexpr size_t GUARD_BYTES = 64 << 10;  // Arm has pages of 4, 16 and 64 KiB
+#endif
 
 // The lowest address of the fiber's stack.
 inline char* stack_of(const Fiber* fiber) {
-  return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(fiber->top) | (GUARD_BYTES - 1)) + 1 - STACK_BYTES);
+  return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(fiber->top) | (SMALLEST_PAGE - 1)) + 1 - STACK_BYTES);
 }
 
 Fiber* new_fiber();  // nullptr when the machine has no memory left

@@ -169,6 +169,7 @@ void inspect_launch_begins(Inspection* in, Launch* launch) {
   in->sites.reserve(MAXIMUM_SITES + 1);
   in->sites.resize(1);
   in->arrays = known_arrays();
+  adopt_heap(in);
   if (loaded.tls_module) {
     size_t index[2] = {loaded.tls_module, 0};
     auto* memory = static_cast<char*>(__tls_get_addr(index));
@@ -207,6 +208,7 @@ void inspect_block_ends(Inspection*) { profile_end_block(); }
 
 void inspect_launch_ends(Inspection* in) {
   if (!in->launch->stop) report_leaks(in);
+  in->last_block = profile.place;
   profile_end_launch();
   inspection = nullptr;
   time_now = in->tick + 1;
@@ -265,6 +267,8 @@ void nogpu_inspection_shared(void* handle, uint64_t offset, uint64_t size, int i
   static_cast<Prepared*>(handle)->shared.push_back({offset, size, id});
 }
 
+void nogpu_inspection_keep_heap(void* handle) { static_cast<Prepared*>(handle)->in.keeps_heap = true; }
+
 uint64_t nogpu_inspection_launch(void* handle, void* stream, const Kernel* kernel, const char* arguments, size_t bytes,
                                  const unsigned* grid, const unsigned* block, size_t shared_bytes, double limit_seconds,
                                  int order) {
@@ -300,9 +304,10 @@ uint64_t nogpu_inspection_stopped_at(void* handle) {
   return in.stopped_at - in.text < in.text_size ? in.stopped_at - in.module : 0;
 }
 
-// The basic blocks that were entered last, by whomever: four distances from the code's start.
-uint64_t nogpu_inspection_recent_blocks(void* handle) {
-  return inspect_recent_blocks(&static_cast<Prepared*>(handle)->in, ANY_THREAD);
+// The basic block that was entered last, in the same form.
+uint64_t nogpu_inspection_last_block(void* handle) {
+  const Inspection& in = static_cast<Prepared*>(handle)->in;
+  return in.last_block - in.text < in.text_size ? in.last_block - in.module : 0;
 }
 
 // The site of the last access, and how it accessed.

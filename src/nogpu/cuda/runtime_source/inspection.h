@@ -61,7 +61,8 @@ struct Array {
   bool freed;
   bool tracked;  // it may have bytes that nobody has written
   size_t guard;  // so many bytes before and behind it belong to nobody, and may be touched
-  int line = 0;  // of the malloc() that it comes from
+  int line = 0;  // of the malloc() that it comes from; 0 for new
+  bool is_old = false;  // from malloc() in an earlier launch
 };
 
 // An instruction of the kernel that accesses memory, known by the return address of its call into the runtime.
@@ -103,8 +104,7 @@ struct BlockTime {
 
 struct Ended {
   unsigned thread;
-  uint32_t last_site;     // its last memory access
-  uint64_t basic_blocks;  // its last ones, see inspect_recent_blocks
+  uint32_t last_site;  // its last memory access
 };
 
 constexpr unsigned MAXIMUM_THREADS = 1024;  // of a block
@@ -118,6 +118,7 @@ struct Inspection {
   std::vector<Array*> arrays;  // sorted by base
   std::vector<Array*> owned;   // of this launch only: shared memory
   std::vector<Array*> heap;    // what the kernel has from malloc
+  bool keeps_heap = false;     // what is not freed is for later launches that say so, too
   std::vector<Finding> findings;
   std::vector<uint64_t> keys;  // of findings: what counts as the same
   size_t last_key = 0;          // of the finding that came last
@@ -134,9 +135,7 @@ struct Inspection {
   uint64_t passed[MAXIMUM_THREADS];  // the barriers that each has passed: a bit for each line, modulo 64
   std::vector<Ended> ended;    // threads that are over since the last barrier opened
   uint32_t last_site = 0;      // of the access that happened last
-  // The basic blocks that were entered last: thread in the upper, distance from `text` in the lower half.
-  uint64_t recent_blocks[4] = {};
-  unsigned recent_count = 0;
+  uintptr_t last_block = 0;    // and the basic block that was entered last, known when it is over
   uintptr_t stopped_at = 0;    // where in the code a signal ended it
   std::vector<unsigned> thread_order, block_order;  // empty: as they come
 };
@@ -158,13 +157,8 @@ void inspect_barrier(Inspection* in, Worker* worker, int line);  // before it op
 void* inspect_malloc(Inspection* in, size_t bytes, int line);  // heap.cpp
 void inspect_free(Inspection* in, void* pointer, int line);
 void report_leaks(Inspection* in);
+void adopt_heap(Inspection* in);
 void release_heap(Inspection* in);
-
-constexpr unsigned ANY_THREAD = ~0u;
-uint64_t inspect_recent_blocks(const Inspection* in, unsigned thread);  // four distances of 16 bits, the last one lowest
-inline void inspect_basic_block(Inspection* in, uintptr_t place) {
-  in->recent_blocks[in->recent_count++ & 3] = static_cast<uint64_t>(nogpu_context.linear) << 32 | (place - in->text);
-}
 
 // Which findings count as the same; and whether one like it is known, which is then counted and need not be reported.
 uint64_t key_of(Defect defect, uint32_t site, uint32_t other_site, int line, int other_line, int array);

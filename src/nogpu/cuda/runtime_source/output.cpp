@@ -1,11 +1,11 @@
 // What kernels print is kept until the host synchronises, as on a GPU; and the other services a kernel may ask for.
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
 
+#include "device_heap.h"
 #include "inspection.h"
 
 using namespace nogpu;
@@ -30,12 +30,12 @@ Output& output() {
 extern "C" {
 
 int nogpu_printf(const char* format, ...) {
-  RuntimeSection section(current_worker());
   char line[4096];
   va_list arguments;
   va_start(arguments, format);
-  int length = vsnprintf(line, sizeof line, format, arguments);
+  int length = vsnprintf(line, sizeof line, format, arguments);  // still the kernel's: %s of a wild pointer is its fault
   va_end(arguments);
+  RuntimeSection section(current_worker());
   if (length < 0) return length;
   Output& out = output();
   std::lock_guard<std::mutex> lock(out.mutex);
@@ -72,13 +72,15 @@ void nogpu_trap(const char* what) {
 void* nogpu_device_malloc(size_t bytes, int line) {
   RuntimeSection section(current_worker());
   if (inspection) return inspect_malloc(inspection, bytes, line);
-  return malloc(bytes);
+  return heap_allocate(bytes);
 }
 
 void nogpu_device_free(void* pointer, int line) {
   RuntimeSection section(current_worker());
   if (inspection) return inspect_free(inspection, pointer, line);
-  free(pointer);
+  if (!pointer || heap_free(pointer)) return;
+  fault_here(FaultKind::Trap, "free() of what malloc has not returned, or of what was freed before");
+  abandon_block();
 }
 
 }  // extern "C"

@@ -220,8 +220,9 @@ extern "C" {
 // Called by the compiled kernel at the beginning of each basic block (-fsanitize-coverage=trace-pc).
 void __sanitizer_cov_trace_pc() {
   Profile& p = profile;
+  p.place = reinterpret_cast<uint64_t>(__builtin_return_address(0));
   if (!p.on) return;
-  uint64_t distance = reinterpret_cast<uint64_t>(__builtin_return_address(0)) - p.text;
+  uint64_t distance = p.place - p.text;
   if (__builtin_expect(distance >= p.text_bytes, 0)) return;
   if (__builtin_expect(!p.block_at[distance], 0)) {
     RuntimeSection section(current_worker());

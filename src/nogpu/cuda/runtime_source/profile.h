@@ -81,6 +81,7 @@ struct Profile {
   Column* columns = nullptr;  // one for each instruction that accesses memory
   Steps* steps = nullptr;  // one for each basic block
   uint64_t text = 0, text_bytes = 0;
+  uint64_t place = 0;  // where the basic block begins that was entered last, also where nothing is counted
   std::vector<uint16_t> access_at;  // by twice the distance from `text`, one more for shared memory: 0, or the access
   std::vector<uint32_t> block_at;   // by distance from `text`: 0, or the basic block, and above it `header_of` it
 

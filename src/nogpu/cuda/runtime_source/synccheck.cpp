@@ -3,17 +3,6 @@
 
 namespace nogpu {
 
-// What a thread did last. Code further than 64 KiB into the module counts as unknown.
-uint64_t inspect_recent_blocks(const Inspection* in, unsigned thread) {
-  uint64_t packed = 0;
-  for (unsigned i = 0; i < 4 && i < in->recent_count; i++) {
-    uint64_t entry = in->recent_blocks[(in->recent_count - 1 - i) & 3];
-    uint64_t distance = entry & 0xffffffff;
-    if ((thread == ANY_THREAD || entry >> 32 == thread) && distance < 0xffff) packed |= distance << (16 * i);
-  }
-  return packed;
-}
-
 // All that live have met. Are they at the same __syncthreads()? And did anybody end without it?
 void inspect_barrier(Inspection* in, Worker* worker, int line) {
   for (const Fiber* fiber : worker->ring) {
@@ -34,7 +23,6 @@ void inspect_barrier(Inspection* in, Worker* worker, int line) {
     finding.thread = ended.thread;
     finding.site = 0;
     finding.other_site = ended.last_site;
-    finding.extra = ended.basic_blocks;
     finding.how = in->passed[ended.thread] >> (line & 63) & 1;  // it has been there: a loop that it left before others
     finding.other_thread = nogpu_context.linear;
     finding.other_block = in->block;
@@ -69,7 +57,7 @@ extern "C" {
 void nogpu_thread_ended() {
   Inspection* in = inspection;
   if (!in) return;
-  in->ended.push_back({nogpu_context.linear, in->last_site, inspect_recent_blocks(in, nogpu_context.linear)});
+  in->ended.push_back({nogpu_context.linear, in->last_site});
 }
 
 // A lane reads from one that takes no part in the shuffle; the mask names it or not.

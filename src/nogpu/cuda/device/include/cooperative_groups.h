@@ -1,5 +1,5 @@
-// Cooperative groups: thread_block, tiles of a warp, and coalesced groups.
-// CUDA C++ Programming Guide, "Cooperative Groups". Grid-wide and cluster groups are left out.
+// Cooperative groups: thread_block, tiles of a warp, coalesced groups, and thread_group, which may be any of them.
+// CUDA C++ Programming Guide, "Cooperative Groups". Of the grid only ranks and sizes; cluster groups are left out.
 #pragma once
 
 namespace cooperative_groups {
@@ -17,6 +17,26 @@ class thread_block {
 };
 
 static inline thread_block this_thread_block() { return thread_block(); }
+
+// All blocks of a launch. A barrier for them wants a launch that PyCUDA does not have.
+class grid_group {
+ public:
+  __attribute__((error("the CPU stand-in leaves out barriers of the whole grid: end the kernel and launch another")))
+  void sync() const;
+  static unsigned long long block_rank() {
+    const uint3 block = nogpu_context.block, blocks = nogpu_context.grid_size;
+    return (static_cast<unsigned long long>(block.z) * blocks.y + block.y) * blocks.x + block.x;
+  }
+  static unsigned long long num_blocks() {
+    const uint3 blocks = nogpu_context.grid_size;
+    return static_cast<unsigned long long>(blocks.x) * blocks.y * blocks.z;
+  }
+  static unsigned long long thread_rank() { return block_rank() * nogpu_context.count + nogpu_context.linear; }
+  static unsigned long long size() { return num_blocks() * nogpu_context.count; }
+  static unsigned long long num_threads() { return size(); }
+};
+
+static inline grid_group this_grid() { return grid_group(); }
 
 // Any lanes of one warp; `mask` says which. Ranks count them from the lowest.
 class warp_lanes {
@@ -68,6 +88,8 @@ class thread_block_tile : public warp_lanes {
 
  public:
   thread_block_tile() : warp_lanes(mask_here()) {}
+  template <class Other>
+  thread_block_tile(const thread_block_tile<Size, Other>& other) : warp_lanes(other) {}
   static constexpr unsigned size() { return Size; }
   static constexpr unsigned num_threads() { return Size; }
   static unsigned thread_rank() { return nogpu_context.linear & (Size - 1); }
@@ -89,6 +111,31 @@ class coalesced_group : public warp_lanes {
 };
 
 static inline coalesced_group coalesced_threads() { return coalesced_group(nogpu_active_mask(0)); }
+
+// A block or some lanes of a warp: what a function takes that works with either.
+class thread_group {
+ public:
+  thread_group(const thread_block&) : lanes_(0), is_block_(true) {}
+  thread_group(const warp_lanes& lanes) : lanes_(lanes), is_block_(false) {}
+  unsigned size() const { return is_block_ ? thread_block::size() : lanes_.size(); }
+  unsigned num_threads() const { return size(); }
+  unsigned thread_rank() const { return is_block_ ? thread_block::thread_rank() : lanes_.thread_rank(); }
+  void sync() const {
+    if (is_block_) nogpu_barrier(0);
+    else lanes_.sync();
+  }
+
+ private:
+  warp_lanes lanes_;
+  bool is_block_;
+};
+
+// `size` is a power of two up to 32.
+static inline thread_group tiled_partition(const thread_group&, unsigned size) {
+  const unsigned here = nogpu::lane(), left = nogpu_context.count - (nogpu_context.linear - here);
+  const unsigned tile = (size >= 32 ? ~0u : (1u << size) - 1) << (here & ~(size - 1));
+  return warp_lanes(left >= 32 ? tile : tile & ((1u << left) - 1));
+}
 
 template <unsigned Size, class Group>
 static inline thread_block_tile<Size, Group> tiled_partition(const Group&) { return thread_block_tile<Size, Group>(); }
