@@ -22,6 +22,7 @@ from coursekit.paths import root
 
 FOLDERS = {"notebooks": notebooks.LESSON_NAME, "solutions": notebooks.LAB_NAME, "labs": notebooks.LAB_NAME}
 ALL = sorted(path for folder in FOLDERS for path in (root() / folder).glob("*.ipynb"))
+MAX_WIDTH = 120  # characters of a line of code: what a projector and JupyterLab show; ruff's limit for the modules too
 
 Document = dict[str, Any]
 
@@ -30,6 +31,14 @@ Document = dict[str, Any]
 def test_notebook_keeps_the_rules(path: Path) -> None:
     assert FOLDERS[path.parent.name].fullmatch(path.name), f"{path.name} is not named like its neighbours"
     assert violations(path) == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_line_of_code_is_cut_off_on_a_projector(path: Path) -> None:
+    cells = [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    lines = [(cell.id, number, line) for cell in cells for number, line in enumerate(cell.source.splitlines(), start=1)]
+    assert lines
+    assert [(cell, number, len(line)) for cell, number, line in lines if len(line) > MAX_WIDTH] == []
 
 
 @pytest.mark.parametrize("path", notebooks.solutions(root()), ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ from ..compiler import find_compiler
 from .errors import Result, cuda_error
 
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
-# Fibers go on by a jump into the middle of a function (fiber.cpp), which guarded code refuses; Ubuntu's compiler guards.
+# Fibers go on by a jump into a function's middle (fiber.cpp). Guarded code refuses it, and Ubuntu's compiler guards.
 JUMP_FLAGS = {"aarch64": ("-mbranch-protection=none",)}
 # x86: everything that this processor can do. Arm: `char` is signed, as in CUDA beside x86; atomic functions are
 # instructions, not calls into libgcc, which is not linked; a division by zero is reported, for Arm gives 0 (fault.cpp).
