@@ -42,11 +42,11 @@ def _on_host(value: Any) -> Any:
     if hasattr(value, "gpudata"):
         return value.get()
     if type(value).__name__ == "DeviceAllocation":
-        import pycuda.driver as drv
+        import pycuda.driver as cuda
 
-        _, size = drv.mem_get_address_range(int(value))
+        _, size = cuda.mem_get_address_range(int(value))
         host = np.empty(size, "V1")  # bytes of no dtype: the allocation does not know what it holds
-        drv.memcpy_dtoh(host, value)
+        cuda.memcpy_dtoh(host, value)
         return host
     return value
 
@@ -61,9 +61,9 @@ def _put_back(value: Any, host: np.ndarray) -> None:
     elif hasattr(value, "gpudata"):
         value.set(host)
     else:
-        import pycuda.driver as drv
+        import pycuda.driver as cuda
 
-        drv.memcpy_htod(value, host)
+        cuda.memcpy_htod(value, host)
 
 
 def _is_tensor(value: Any) -> bool:

@@ -120,12 +120,12 @@ def _launch_wrong(error: Raised, what: str) -> Exception:
     elif "requires grad" in error.text:
         hint = "Call .detach() before .numpy(): the kernel takes the values only."
     elif "invalid type on parameter" in error.text or "pack" in error.text:
-        hint = "Numbers go to a kernel as np.int32, tensors by drv.In and drv.Out, or as they are on a GPU."
+        hint = "Numbers go to a kernel as np.int32, tensors by cuda.In and cuda.Out, or as they are on a GPU."
     return Wrong(f"`run_on_tensors`{what} raised {error}", hint)
 
 
 def _expect_launched(got: object, exact: np.ndarray, arrays: tuple[np.ndarray, ...], what: str) -> None:
-    hint = "The arguments: out, x, weight, bias, rows, inputs, outputs; blocks of 16 × 16; drv.Out for what it writes."
+    hint = "The arguments: out, x, weight, bias, rows, inputs, outputs; blocks of 16 × 16; cuda.Out for what it writes."
     if isinstance(got, Tensor) and tuple(got.shape) == exact.shape:
         values = got.double().numpy()
         if np.allclose(values, np.maximum(linear(*arrays), 0), atol=1e-3):

@@ -11,7 +11,7 @@ def run_on_tensors(source: str, x: Tensor, weight: Tensor, bias: Tensor) -> Tens
     if x.is_cuda:
         arguments = [out, *tensors]
     else:
-        arguments = [drv.Out(out.numpy()), *(drv.In(tensor.numpy()) for tensor in tensors)]
+        arguments = [cuda.Out(out.numpy()), *(cuda.In(tensor.numpy()) for tensor in tensors)]
     kernel = SourceModule(source).get_function("linear_relu")
     grid = (-(-outputs // 16), -(-rows // 16))
     kernel(*arguments, np.int32(rows), np.int32(inputs), np.int32(outputs), block=(16, 16, 1), grid=grid)
