@@ -123,7 +123,11 @@ def system() -> Row:
     found = f"{kind} {platform.machine()}" + (", WSL2" if "microsoft" in platform.release().lower() else "")
     if (kind, platform.machine()) == ("Linux", "x86_64"):
         return Row("system", "ok", found)
-    return Row("system", "warn", found, "the course is tried on Linux x86-64; on Windows use WSL2")
+    advice = {
+        "Linux": "the course is made on Linux x86-64; on arm64 it was tried under emulation only",
+        "Darwin": "lessons 01 to 06 should run; for the others use a Linux container",
+    }
+    return Row("system", "warn", found, advice.get(kind, "use WSL2: the course is made for Linux"))
 
 
 def python() -> Row:

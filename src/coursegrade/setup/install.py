@@ -286,7 +286,7 @@ def clear(root: Path, choices: Choices, state: State | None, voice: Voice) -> No
 
 def say_how_large(choices: Choices, voice: Voice) -> None:
     """Tell a learner without a GPU, before the download starts, that there is a smaller PyTorch."""
-    if choices.extra == "cpu" and not choices.torch_index and (sys.platform, platform.machine()) == ("linux", "x86_64"):
+    if choices.extra == "cpu" and not choices.torch_index and sys.platform == "linux":
         voice.say(
             "On Linux, the package index's PyTorch is the CUDA build: gigabytes that a CPU does not use.\n"
             "The README says how to take the smaller CPU build instead (TORCH_INDEX)."

@@ -73,7 +73,7 @@ def diagnose(log: str, status: int) -> str:
         )
     if missing:
         return (
-            f"The package index has no {missing[1]} for this Python on this system: use Linux on x86-64 with "
+            f"The package index has no {missing[1]} for this Python on this system: use Linux on x86-64 or arm64 with "
             "Python 3.11, 3.12 or 3.13 (`make setup PYTHON=python3.12`)."
         )
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in log:
