@@ -1,7 +1,7 @@
 """Networks for the checks of lab 12: ONNX files of small classifiers of real digits, fresh each time, without training.
 
 Their convolutions are random; the last layer is solved by least squares for the training digits, so that labels and
-logits mean something.
+logits mean something. The last task's network is a Trial, of matrix products.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from coursekit.data import load_digits
+from coursekit.labs.lab_12_fixtures import Trial
 from coursekit.labs.onnx_files import IR_VERSION, OPSET, Array
 
 LOGIT = 10.0  # what the least squares aim at: this for the digit's own class, minus this for the others
@@ -168,3 +169,31 @@ def loud_file(rng: np.random.Generator, loud_end: bool) -> tuple[bytes, list[str
         total = times(total, 1e6, True)
     order = {node.name: place for place, node in enumerate(sketch.nodes)}
     return sketch.file(total, FREE), sorted(names, key=lambda name: order[name])
+
+
+def trial(rng: np.random.Generator, early: bool) -> tuple[tuple[Any, ...], Trial, tuple[float, int]]:
+    """Return a network's facts, the network, and two budgets that are met by taking the best change again and again.
+
+    One large layer that INT8 spoils; one small one that INT8 spoils and FP16 overflows in. One network in six hundred
+    leads the best change into a dead end, which is no fault of an answer's.
+    """
+    middle = [80, 104, 88, 56, 48, 64] if early else [72, 48, 56, 80, 104, 88]
+    large, small = (2, 5) if early else (5, 2)
+    while True:
+        widths = [int(rng.choice([56, 64])), *middle, 10]
+        facts_ = (int(rng.integers(1 << 30)), widths, [large, small], small - 1)
+        made = Trial(*facts_)
+        wanted = dict.fromkeys(made.layers, "INT8") | {f"layer{large}": "FP16", f"layer{small}": "FP32"}
+        budgets = 1.3 * made.error(wanted), int(1.02 * made.size(wanted))
+        if _best_change_leads_there(made, *budgets):
+            return facts_, made, budgets
+
+
+def _best_change_leads_there(made: Trial, error_budget: float, size_budget: int) -> bool:
+    plan = dict.fromkeys(made.layers, "INT8")
+    for _ in made.layers:
+        if made.error(plan) <= error_budget:
+            return True
+        changes = [plan | {layer: kind} for layer in made.layers for kind in ("FP16", "FP32")]
+        plan = min((each for each in changes if made.size(each) <= size_budget), key=made.error, default=plan)
+    return made.error(plan) <= error_budget

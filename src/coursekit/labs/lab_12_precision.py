@@ -14,7 +14,7 @@ from coursekit.data import load_digits
 from coursekit.labs import lab_12_networks as networks
 from coursekit.labs import onnx_files as files
 from coursekit.labs.engine_verdicts import engine_logits, expect_accepted
-from coursekit.labs.lab_12_fixtures import PRECISIONS, Trial
+from coursekit.labs.lab_12_fixtures import PRECISIONS
 from coursekit.labs.onnx_files import Array
 from coursekit.number_formats import facts, to_tf32
 from coursekit.student import Handle, Raised, Student
@@ -352,14 +352,7 @@ def check_sensitivity(student: Student, rng: np.random.Generator) -> None:
 )
 def check_plan(student: Student, rng: np.random.Generator) -> None:
     for early in (True, False):
-        # One large layer that INT8 spoils; one small one that INT8 spoils and FP16 overflows in.
-        middle = [80, 104, 88, 56, 48, 64] if early else [72, 48, 56, 80, 104, 88]
-        widths = [int(rng.choice([56, 64])), *middle, 10]
-        large, small = (2, 5) if early else (5, 2)
-        facts_ = (int(rng.integers(1 << 30)), widths, [large, small], small - 1)
-        trial = Trial(*facts_)
-        wanted = dict.fromkeys(trial.layers, "INT8") | {f"layer{large}": "FP16", f"layer{small}": "FP32"}
-        budgets = 1.3 * trial.error(wanted), int(1.02 * trial.size(wanted))
+        facts_, trial, budgets = networks.trial(rng, early)
         made = student.make("coursekit.labs.lab_12_fixtures:Trial", *facts_)
         try:
             plan = student.call("precision_plan", made, *budgets)
