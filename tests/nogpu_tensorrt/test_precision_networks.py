@@ -136,7 +136,7 @@ def test_digitnet_on_the_real_test_digits(digitnet: onnx.ModelProto, kind: str) 
     right = float((logits.argmax(1) == labels).mean())
     bounds = DIGITNET.get(kind, FP32)
     assert error < bounds[0] and wide < bounds[1]
-    assert right > 0.97 and flips <= (2 if kind == "INT8" else 0)
+    assert right > 0.97 and flips <= {"INT8": 2, "BF16": 1}.get(kind, 0)  # a net trained anew may have a close call
     if kind != "FP32":
         assert wide > 1e-4
 
