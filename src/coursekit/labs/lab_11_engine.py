@@ -36,7 +36,8 @@ def _expect_results(got: Any, model: Model, inputs: dict[str, Array], what: str,
     """Demand the model's outputs for these inputs, float ones within TF32's error."""
     expected = model.expected(inputs)
     for name in model.outputs:
-        want, size = expected[name], max(float(abs(expected[name]).max(initial=0)), 1e-3)
+        # Inputs and weights are of size 1, and so is TF32's error, even where ReLU leaves only small outputs.
+        want, size = expected[name], max(float(abs(expected[name]).max(initial=0)), 0.5)
         if want.dtype.kind == "i":  # the largest column: where two are nearly equal, either will do
             scores = np.sort(expected[model.outputs[0]], axis=1)
             clear = scores[:, -1] - scores[:, -2] > 0.02 * float(abs(scores).max(initial=0))
