@@ -100,3 +100,19 @@ def slow_engine(logger: Any) -> Any:
     config.clear_flag(trt.BuilderFlag.TF32)  # these tests compare with FP32
     config.builder_optimization_level = 0
     return trt.Runtime(logger).deserialize_cuda_engine(builder.build_serialized_network(network, config))
+
+
+class Allocator(trt.IOutputAllocator):
+    """Gives NumPy memory once the size is known."""
+
+    def __init__(self) -> None:
+        trt.IOutputAllocator.__init__(self)
+        self.memory = np.empty(0, np.uint8)
+        self.shape: tuple[int, ...] = ()
+
+    def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
+        self.memory = np.empty(size, np.uint8)
+        return self.memory.ctypes.data
+
+    def notify_shape(self, tensor_name: str, shape: Any) -> None:
+        self.shape = tuple(shape)

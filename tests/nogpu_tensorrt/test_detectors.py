@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from corpus_building import FLOAT, HALF, INT64, model, node, tensor, value
-from engines import Recorder
+from engines import Allocator, Recorder
 
 import nogpu.tensorrt as trt
 from nogpu.cuda import streams
@@ -20,21 +20,6 @@ BOXES = np.concatenate([CORNERS, CORNERS + RNG.random((2, 30, 2), np.float32) / 
 SCORES = RNG.random((2, 30, 3), np.float32)  # as the layer wants them: (batch, boxes, classes)
 
 
-class Kept(trt.IOutputAllocator):
-    """Gives NumPy memory once the size is known."""
-
-    def __init__(self) -> None:
-        trt.IOutputAllocator.__init__(self)
-        self.memory, self.shape = np.empty(0, np.uint8), ()
-
-    def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
-        self.memory = np.empty(size, np.uint8)
-        return self.memory.ctypes.data
-
-    def notify_shape(self, tensor_name: str, shape: Any) -> None:
-        self.shape = tuple(shape)
-
-
 def run(builder: Any, network: Any, *inputs: np.ndarray) -> list[np.ndarray]:
     """Build, load, run; return the outputs, whatever their size."""
     plan = builder.build_serialized_network(network, builder.create_builder_config())
@@ -43,7 +28,7 @@ def run(builder: Any, network: Any, *inputs: np.ndarray) -> list[np.ndarray]:
     context, names = engine.create_execution_context(), [engine[i] for i in range(engine.num_io_tensors)]
     for name, array in zip(names, inputs, strict=False):
         context.set_tensor_address(name, array.ctypes.data)
-    outputs = {name: Kept() for name in names[len(inputs) :]}
+    outputs = {name: Allocator() for name in names[len(inputs) :]}
     for name, allocator in outputs.items():
         assert context.set_output_allocator(name, allocator)
     assert context.execute_async_v3(0)

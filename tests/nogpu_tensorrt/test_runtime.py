@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines import PROFILE, RNG, Recorder, engine_of, images, logits, slow_engine
+from engines import PROFILE, RNG, Allocator, Recorder, engine_of, images, logits, slow_engine
 
 import nogpu.tensorrt as trt
 
@@ -254,22 +254,6 @@ def test_a_profiler_hears_of_every_layer(log: Recorder) -> None:
     assert len(times.kept) == count
     assert context.report_to_profiler() and len(times.kept) == 2 * count
     assert not context.report_to_profiler()
-
-
-class Allocator(trt.IOutputAllocator):
-    """Gives NumPy memory once the size is known."""
-
-    def __init__(self) -> None:
-        trt.IOutputAllocator.__init__(self)
-        self.memory = np.empty(0, np.uint8)
-        self.shape: tuple[int, ...] = ()
-
-    def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
-        self.memory = np.empty(size, np.uint8)
-        return self.memory.ctypes.data
-
-    def notify_shape(self, tensor_name: str, shape: Any) -> None:
-        self.shape = tuple(shape)
 
 
 def test_an_output_allocator_serves_outputs_whose_size_only_the_run_tells(log: Recorder) -> None:

@@ -11,6 +11,7 @@ from .rewrite import FILE_NAME, TABLE_NAME
 from .source import closing, kernels, line_of, masked, needs_preprocessing
 
 MAXIMUM_ERRORS = 10
+_THE_LIBRARYS = "if it is not yours, the C library has it; choose another name"
 
 _MESSAGE = re.compile(rf"^{re.escape(FILE_NAME)}:(\d+):(\d+): (?:fatal )?(error|note): (.*)$")
 
@@ -51,18 +52,15 @@ _WORDS = (
     (r"indirection requires pointer operand \([‘'](.*)[’'] invalid\)",
      r'operand of "*" must be a pointer but has type "\1"'),
     (r"conflicting declaration of C function [‘'].*?(\w+)\(.*",
-     r'more than one instance of overloaded function "\1" has "C" linkage: if it is not yours, the C library has it; '
-     r"choose another name"),
+     r'more than one instance of overloaded function "\1" has "C" linkage: ' + _THE_LIBRARYS),
     (r"conflicting types for [‘'](\w+)[’']",
-     r'more than one instance of overloaded function "\1" has "C" linkage: if it is not yours, the C library has it; '
-     r"choose another name"),
+     r'more than one instance of overloaded function "\1" has "C" linkage: ' + _THE_LIBRARYS),
     (r"functions that differ only in their return type cannot be overloaded.*",
-     r'more than one instance of an overloaded function has "C" linkage: if it is not yours, the C library has it; '
-     r"choose another name"),
+     r'more than one instance of an overloaded function has "C" linkage: ' + _THE_LIBRARYS),
     (r"[‘'].*?(\w+)(?: \[.*)?[’'] redeclared as different kind of (?:entity|symbol)",
-     r'"\1" has already been declared: if it is not yours, the C library has it; choose another name'),
+     r'"\1" has already been declared: ' + _THE_LIBRARYS),
     (r"redefinition of [‘'](\w+)[’'] as different kind of symbol",
-     r'"\1" has already been declared: if it is not yours, the C library has it; choose another name'),
+     r'"\1" has already been declared: ' + _THE_LIBRARYS),
     (r"exception handling disabled.*", "device code does not support exception handling"),
     (r"cannot use [‘'](?:throw|try)[’'] with exceptions disabled", "device code does not support exception handling"),
     (r"storage size of [‘'](\w+)[’'] isn[’']t constant",

@@ -113,14 +113,14 @@ _OLD: dict[str, dict[str, str]] = {
         "infer": "that was TensorRT 3: use trt.Builder and trt.Runtime", "IStreamReader": "use trt.IStreamReaderV2",
     },
 }  # fmt: skip
+_OLD["IDeconvolutionLayer"] = _OLD["IConvolutionLayer"]
+_CALIBRATORS = ("IInt8Calibrator", "IInt8EntropyCalibrator", "IInt8EntropyCalibrator2", "IInt8LegacyCalibrator")
+_OLD["tensorrt"] |= dict.fromkeys((*_CALIBRATORS, "IInt8MinMaxCalibrator"), _INT8)
 # What older releases let a script set.
 READ_ONLY = {
     ("IExecutionContext", "active_optimization_profile"): "use set_optimization_profile_async(index, stream_handle)",
     ("ITensor", "dtype"): _TYPED,
 }
-_OLD["IDeconvolutionLayer"] = _OLD["IConvolutionLayer"]
-_CALIBRATORS = ("IInt8Calibrator", "IInt8EntropyCalibrator", "IInt8EntropyCalibrator2", "IInt8LegacyCalibrator")
-_OLD["tensorrt"] |= dict.fromkeys((*_CALIBRATORS, "IInt8MinMaxCalibrator"), _INT8)
 
 
 def replacement(owner: str, name: str) -> str:

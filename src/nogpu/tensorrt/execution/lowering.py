@@ -51,20 +51,26 @@ def _one_hot(graph: ir.Graph, node: ir.Node) -> None:
     for place in (0, 1):
         value = node.inputs[place]
         if value is not None and value.dtype is not ir.DataType.INT64:
-            wide = _before(graph, node, "Cast", value, to=int(ir.DataType.INT64))
-            wide.type = ir.TensorType(ir.DataType.INT64)
+            wide = _before(graph, node, "Cast", value, kind=ir.DataType.INT64, to=int(ir.DataType.INT64))
             node.replace_input_with(place, wide)
 
 
 REWRITES: dict[str, Callable[[ir.Graph, ir.Node], None]] = {"Where": _where, "Relu": _relu, "OneHot": _one_hot}
 
 
-def _before(graph: ir.Graph, node: ir.Node, operator: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
+def _before(
+    graph: ir.Graph,
+    node: ir.Node,
+    operator: str,
+    *inputs: ir.Value | None,
+    kind: ir.DataType = ir.DataType.BOOL,
+    **attributes: Any,
+) -> ir.Value:
     """Add a node in front of `node`, with a name that begins with its name, so that its time counts as its time."""
     place = sum(1 for each in graph if str(each.name).startswith(f"{node.name} ["))
     made = ir.node(operator, list(inputs), attributes, name=f"{node.name} [{operator}{place}]")
     made.outputs[0].name = f"{node.outputs[0].name} [{operator}{place}]"
-    made.outputs[0].type = ir.TensorType(ir.DataType.BOOL)
+    made.outputs[0].type = ir.TensorType(kind)
     graph.insert_before(node, made)
     return made.outputs[0]
 

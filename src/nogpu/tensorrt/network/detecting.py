@@ -33,14 +33,13 @@ class INMSLayer(ILayer):
         for what, value in (("boxes", boxes), ("scores", scores)):
             if len(shape_of(value)) != 3:
                 raise self._fail(f"{what} must have 3 dimensions, and have the shape {list(shape_of(value))}")
-        zero = emission.constant(np.zeros(1, np.float32))
         found = emission.op(
             "NonMaxSuppression",
             self._float(emission, boxes),
             emission.op("Transpose", self._float(emission, scores), perm=[0, 2, 1]),
             emission.op("Reshape", emission.int64(most), emission.integers(1)),
-            zero if overlap is None else self._float(emission, overlap),
-            zero if least is None else self._float(emission, least),
+            self._float(emission, overlap),
+            self._float(emission, least),
             center_point_box=int(self._bounding_box_format == BoundingBoxFormat.CENTER_SIZES),
         )
         number = emission.op("Gather", emission.op("Shape", found), emission.constant(np.array(0)))
@@ -49,5 +48,8 @@ class INMSLayer(ILayer):
         return [found, emission.op("Cast", number, to=int(ir.DataType.INT32))]
 
     @staticmethod
-    def _float(emission: Emission, value: ir.Value) -> ir.Value:
+    def _float(emission: Emission, value: ir.Value | None) -> ir.Value:
+        """Return the numbers as float32, which ONNX wants; 0 where there are none."""
+        if value is None:
+            return emission.constant(np.zeros(1, np.float32))
         return value if value.dtype == ir.DataType.FLOAT else emission.op("Cast", value, to=FLOAT)
